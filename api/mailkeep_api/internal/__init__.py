@@ -1,0 +1,1 @@
+"""Endpoints for Mailkeep's own services."""

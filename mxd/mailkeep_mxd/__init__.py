@@ -1,0 +1,1 @@
+"""The door for mail: LMTP and SMTP listeners, recipients, policy."""

@@ -1,0 +1,229 @@
+"""Settings: one frozen object, read once at start.
+
+Sources, the first one wins: `MAILKEEP_<SECTION>__<KEY>` in the environment, `MAILKEEP_<SECTION>__<KEY>_FILE`
+(the value is the content of that file, for secrets), the TOML file named by `MAILKEEP_CONFIG`, the defaults below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator
+
+from mailkeep.domain.address import canonical_domain
+from mailkeep.domain.tier import Tier
+from mailkeep.errors import ConfigurationError, InvalidInput
+
+MIB: Final = 1024 * 1024
+
+
+class Section(BaseModel):
+    """A table of the configuration file; frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Database(Section):
+    """[database]: where everything but bulk bytes lives."""
+
+    url: str = Field(
+        default="",
+        description="sqlite+aiosqlite:///path or mysql+aiomysql://user:password@host/name; "
+        "empty: mailkeep.db in data_dir",
+    )
+    pool_size: int = Field(default=10, gt=0, description="connections kept open to MySQL or MariaDB, per process")
+    timeout_s: float = Field(default=5, gt=0, description="how long a connection may take; mail then gets a 451")
+
+
+class Blobs(Section):
+    """[blobs]: message sources and attachments, as files."""
+
+    dir: Path | None = Field(default=None, description="directory, mode 0700; default: blobs in data_dir")
+
+
+class Http(Section):
+    """[http]: the API and the pages."""
+
+    listen: str = Field(default="127.0.0.1:8080", description="host:port")
+    public_url: str = Field(
+        default="",
+        description="how browsers reach us, for example https://mail.example.org; empty: http:// and `listen`. "
+        "With https the session cookie is Secure and carries the __Host- prefix",
+    )
+    max_body_bytes: int = Field(default=MIB, gt=0, description="larger request bodies get 413")
+
+
+class Lmtp(Section):
+    """[lmtp]: the listener that takes mail from Postfix."""
+
+    enabled: bool = Field(default=True, description="off on an MX host, where mxd only answers policy requests")
+    listen: str = Field(default="127.0.0.1:8024", description="host:port, or unix:/path")
+    hostname: str = Field(default="", description="the name in the greeting; empty: this machine's name")
+    max_message_bytes: int = Field(default=36_700_160, gt=0, description="larger mail gets 552 5.3.4")
+    max_recipients: int = Field(default=100, gt=0, description="recipients beyond this get 452 4.5.3")
+    max_connections: int = Field(default=500, gt=0, description="connections beyond this get 421 4.7.0")
+    max_errors: int = Field(default=20, gt=0, description="wrong commands in one session before 421 4.7.0")
+    idle_timeout_s: float = Field(
+        default=300, gt=0, description="silence before 421 4.4.2 (RFC 5321 section 4.5.3.2.7: at least 300)"
+    )
+    memory_budget_bytes: int = Field(
+        default=256 * MIB, gt=0, description="bytes of mail being received at one moment; beyond it, DATA waits"
+    )
+    memory_wait_s: float = Field(default=60, gt=0, description="how long DATA waits for memory before 452 4.3.1")
+
+
+class Smtp(Section):
+    """[smtp]: the same session spoken as SMTP, for development without Postfix."""
+
+    enabled: bool = Field(default=False, description="always on in `mailkeep serve`")
+    listen: str = Field(default="127.0.0.1:8025", description="host:port")
+
+
+class Policy(Section):
+    """[policy]: Postfix's check_policy_service."""
+
+    enabled: bool = Field(default=True, description="off: no policy listener")
+    listen: str = Field(default="127.0.0.1:10040", description="host:port; loopback only")
+
+
+class Recipients(Section):
+    """[recipients]: how mxd learns which addresses exist."""
+
+    api_url: str = Field(
+        default="http://127.0.0.1:8080", description="where the API is; https unless it is on this machine"
+    )
+    token: SecretStr = Field(
+        default=SecretStr(""), description="a service token, from `mailkeep token create --scope policy`"
+    )
+    max_age: float = Field(
+        default=300, gt=0, description="seconds without an answer from the API after which every RCPT gets 451 4.4.3"
+    )
+    timeout_s: float = Field(default=5, gt=0, description="how long the API may take to answer one request")
+
+
+class Mail(Section):
+    """[mail]: what is received."""
+
+    domain: str = Field(default="mail.test", description="the domain under which addresses are created")
+
+    @field_validator("domain")
+    @classmethod
+    def _canonical(cls, value: str) -> str:
+        try:
+            return canonical_domain(value)
+        except InvalidInput as error:
+            raise ValueError(str(error)) from error
+
+
+class Auth(Section):
+    """[auth]: log-ins."""
+
+    session_hours: int = Field(default=24, gt=0, description="how long a log-in lasts")
+    secret: SecretStr | None = Field(
+        default=None,
+        description="signs sessions, at least 32 bytes; default: made at first start, in data_dir/session.key",
+    )
+    registration: Literal["open", "closed"] = Field(
+        default="open", description="closed: only `mailkeep user create` makes accounts"
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="networks whose X-Forwarded-For is believed"
+    )
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < 32:
+            raise ValueError("too short: at least 32 bytes")
+        return value
+
+
+class Log(Section):
+    """[log]: what is said on standard error."""
+
+    format: Literal["json", "console"] = Field(default="console", description="json for production")
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least to be said")
+
+
+class Limits(Section):
+    """[tiers.<name>]: what a customer of that tier gets."""
+
+    addresses: int = Field(gt=0, description="how many addresses")
+    retention_days: int = Field(gt=0, description="how long a message is kept")
+    received_per_hour: int = Field(gt=0, description="messages per address in a rolling hour")
+    storage_mb: int = Field(gt=0, description="megabytes (2**20 bytes) of mail")
+    api_requests_per_minute: int = Field(gt=0, description="requests to the API")
+
+
+FREE: Final = Limits(addresses=3, retention_days=7, received_per_hour=100, storage_mb=100, api_requests_per_minute=60)
+PAID: Final = Limits(
+    addresses=50, retention_days=90, received_per_hour=1_000, storage_mb=5 * 1024, api_requests_per_minute=600
+)
+
+TierName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+
+
+class Settings(Section):
+    """Everything an operator can set."""
+
+    data_dir: Path = Field(default=Path("var"), description="holds what the settings below do not place elsewhere")
+    database: Database = Database()
+    blobs: Blobs = Blobs()
+    http: Http = Http()
+    lmtp: Lmtp = Lmtp()
+    smtp: Smtp = Smtp()
+    policy: Policy = Policy()
+    recipients: Recipients = Recipients()
+    mail: Mail = Mail()
+    auth: Auth = Auth()
+    log: Log = Log()
+    tiers: Mapping[TierName, Limits] = Field(default={"free": FREE, "paid": PAID})
+
+    @field_validator("tiers", mode="before")
+    @classmethod
+    def _over_defaults(cls, value: object) -> object:
+        """A tier in the file changes the keys it names; the others keep their defaults."""
+        if not isinstance(value, Mapping):
+            return value
+        merged: dict[str, object] = {"free": FREE.model_dump(), "paid": PAID.model_dump()}
+        for name, limits in value.items():
+            known = merged.get(name, {})
+            is_table = isinstance(limits, Mapping) and isinstance(known, Mapping)
+            merged[name] = {**known, **limits} if is_table else limits  # type: ignore[dict-item]
+        return merged
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite+aiosqlite:///{self.data_dir / 'mailkeep.db'}"
+
+    @property
+    def blob_dir(self) -> Path:
+        return self.blobs.dir or self.data_dir / "blobs"
+
+    @property
+    def public_url(self) -> str:
+        return (self.http.public_url or f"http://{self.http.listen}").rstrip("/")
+
+    def tier(self, name: str) -> Tier:
+        """The limits of a tier. Raises ConfigurationError for a name that the configuration does not hold."""
+        limits = self.tiers.get(name)
+        if limits is None:
+            raise ConfigurationError(f"an account has the tier {name!r}, which is not configured: add [tiers.{name}]")
+        return Tier(
+            name=name,
+            addresses=limits.addresses,
+            retention_days=limits.retention_days,
+            received_per_hour=limits.received_per_hour,
+            storage_bytes=limits.storage_mb * MIB,
+            api_requests_per_minute=limits.api_requests_per_minute,
+        )
+
+
+def split_listen(listen: str) -> tuple[str, int]:
+    """`host:port`, IPv6 in brackets. Raises ConfigurationError."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise ConfigurationError(f"{listen!r} is no address to listen on: write host:port, for example 127.0.0.1:8080")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,73 @@
+"""Customers, the people who log in for them, and what gives access."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from mailkeep.domain.address import Address
+from mailkeep.domain.scope import Scope
+
+
+class AccountStatus(StrEnum):
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class Role(StrEnum):
+    OWNER = "owner"
+    MEMBER = "member"
+    VIEWER = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A customer: the tenant that every row belongs to. `storage_bytes` is what its messages occupy."""
+
+    id: str
+    tier: str
+    status: AccountStatus
+    storage_bytes: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who can log in."""
+
+    id: str
+    account_id: str
+    email: str
+    role: Role
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A log-in. `token` is the JWT, given out once."""
+
+    id: str
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a new customer gets: an account, its owner, and a first address."""
+
+    account: Account
+    user: User
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """A token for programs, without its secret. `account_id` is None for a service token."""
+
+    id: str
+    account_id: str | None
+    name: str
+    scopes: frozenset[Scope]
+    created_at: datetime
+    expires_at: datetime | None

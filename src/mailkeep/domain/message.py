@@ -1,0 +1,117 @@
+"""Messages: as they arrive, as they are parsed, and as they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A name and an addr-spec, decoded (RFC 5322 section 3.4); either may be empty."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How a message reached us: the client that handed it over, its greeting, the protocol and its TLS."""
+
+    client_ip: str = ""
+    client_name: str = ""
+    helo: str = ""
+    protocol: str = ""
+    tls: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """RFC 5321 section 2.3.1. `rcpt_to` holds the owner's recipients only: nobody sees another's."""
+
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A part that is kept as a file. `content_id` is the part's Content-ID without its brackets."""
+
+    id: str
+    filename: str
+    declared_type: str
+    detected_type: str
+    size_bytes: int
+    sha256: str
+    disposition: str
+    content_id: str
+    blob_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSummary:
+    """A message as a list shows it. `seq` orders an account's messages and is the cursor of every list."""
+
+    id: str
+    account_id: str
+    seq: int
+    address_id: str
+    address: str
+    tag: str | None
+    sender: Mailbox
+    subject: str
+    snippet: str
+    received_at: datetime
+    expires_at: datetime
+    read_at: datetime | None
+    size_bytes: int
+    has_attachments: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SafeHtml:
+    """A sanitised document, and what was taken out of it: kind (`script`, `handler`, `remote_image` …) → count."""
+
+    html: str
+    removed: Mapping[str, int]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDetail:
+    """A message as its own page shows it. `html` is as received: sanitise it before anybody looks at it."""
+
+    summary: MessageSummary
+    envelope: Envelope
+    transport: Transport
+    to: tuple[Mailbox, ...]
+    cc: tuple[Mailbox, ...]
+    reply_to: tuple[Mailbox, ...]
+    date: datetime | None
+    message_id: str
+    headers: tuple[tuple[str, str], ...]
+    text: str | None
+    html: str | None
+    attachments: tuple[Attachment, ...] = field(default=())
+    defects: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class MessageQuery:
+    """Which messages: of one address, newer than the seq `after`, older than the seq `before`, newest first."""
+
+    address_id: str | None = None
+    after: int | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Bytes to be streamed out, with what a safe answer needs to know of them."""
+
+    chunks: AsyncIterator[bytes]
+    size_bytes: int
+    filename: str
+    media_type: str

@@ -1,0 +1,98 @@
+"""What can go wrong, sorted by what the caller should do next.
+
+MailkeepError
+├── InvalidInput         the caller must change the request; `field` names the culprit
+│   └── ConfigurationError   the operator must change a setting
+├── NotFound             it does not exist, or belongs to somebody else
+├── Conflict             it exists already
+├── NotAuthenticated     nobody, or somebody we cannot recognise
+├── NotAllowed           we know who it is; they may not do this
+├── Refused              a limit of the account or the service
+│   ├── LimitReached     of the tier: addresses
+│   ├── RateExceeded     too many for now; `retry_after_s`
+│   ├── QuotaExceeded    no storage left
+│   └── MessageTooLarge
+└── Unavailable          try again later; nothing was stored
+    ├── DatabaseUnavailable
+    ├── StorageUnavailable   the blob store
+    ├── MemoryBudgetExceeded
+    └── SchemaOutdated       `mailkeep db upgrade` has not been run
+"""
+
+from __future__ import annotations
+
+
+class MailkeepError(Exception):
+    """Root of every error that Mailkeep raises on purpose."""
+
+
+class InvalidInput(MailkeepError):
+    """The caller must change the request. `field` is the name of the input at fault, where there is one."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class ConfigurationError(InvalidInput):
+    """A setting is wrong; the message says which and what to do."""
+
+
+class NotFound(MailkeepError):
+    """It does not exist, or it belongs to somebody else: the answer is the same."""
+
+
+class Conflict(MailkeepError):
+    """It exists already."""
+
+
+class NotAuthenticated(MailkeepError):
+    """The credentials are missing, wrong, expired or revoked."""
+
+
+class NotAllowed(MailkeepError):
+    """The actor is known and may not do this."""
+
+
+class Refused(MailkeepError):
+    """A limit of the account or of the service."""
+
+
+class LimitReached(Refused):
+    """The tier allows no more of these."""
+
+
+class RateExceeded(Refused):
+    """Too many for now."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class QuotaExceeded(Refused):
+    """The account has no storage left."""
+
+
+class MessageTooLarge(Refused):
+    """Larger than the service accepts."""
+
+
+class Unavailable(MailkeepError):
+    """Try again later; nothing was stored."""
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer."""
+
+
+class StorageUnavailable(Unavailable):
+    """The blob store does not take or give bytes."""
+
+
+class MemoryBudgetExceeded(Unavailable):
+    """Too many bytes of mail are being received at this moment."""
+
+
+class SchemaOutdated(Unavailable):
+    """The database has another schema than this version needs."""

@@ -1,0 +1,1 @@
+"""Reading mail: parsing, sanitising, attachments."""

@@ -1,0 +1,1 @@
+"""A use case each; the service opens the transaction."""

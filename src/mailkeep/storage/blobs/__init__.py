@@ -1,0 +1,1 @@
+"""Where bulk bytes live."""

@@ -1,0 +1,1 @@
+"""Fakes and samples that we ship for tests."""

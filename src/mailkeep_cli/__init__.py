@@ -1,0 +1,1 @@
+"""The operator's hand: the only package that knows every room."""

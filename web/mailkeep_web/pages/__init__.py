@@ -1,0 +1,1 @@
+"""The pages, one module each; the template has the same name."""
