@@ -1,0 +1,86 @@
+"""addresses: what customers created. A deleted one stays as a tombstone: for the feed, and so that nobody gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mailkeep.domain.address import Address, AddressStatus
+from mailkeep.errors import Conflict, NotFound
+from mailkeep.storage.schema import addresses
+
+
+async def add(connection: AsyncConnection, address: Address, *, change_seq: int) -> None:
+    """Raises Conflict when the address exists, or has existed."""
+    values = {
+        "id": address.id,
+        "account_id": address.account_id,
+        "address": address.address,
+        "label": address.label,
+        "status": address.status,
+        "created_at": address.created_at,
+        "changed_at": address.changed_at,
+        "change_seq": change_seq,
+    }
+    try:
+        await connection.execute(insert(addresses).values(values))
+    except IntegrityError as error:
+        raise Conflict("this address is taken") from error
+
+
+async def get(connection: AsyncConnection, account_id: str, address_id: str) -> Address:
+    """Raises NotFound, also for another account's address and for a deleted one."""
+    row = (await connection.execute(_of(account_id).where(addresses.c.id == address_id))).one_or_none()
+    if row is None:
+        raise NotFound(f"no address {address_id}")
+    return _address(row)
+
+
+async def page(connection: AsyncConnection, account_id: str, *, limit: int, before: str | None) -> Sequence[Address]:
+    """Newest first; ids grow with time, so the id is the cursor."""
+    query = _of(account_id).order_by(addresses.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(addresses.c.id < before)
+    return [_address(row) for row in await connection.execute(query)]
+
+
+async def count(connection: AsyncConnection, account_id: str) -> int:
+    query = select(func.count()).where(addresses.c.account_id == account_id, addresses.c.deleted_at.is_(None))
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def change(
+    connection: AsyncConnection,
+    account_id: str,
+    address_id: str,
+    *,
+    change_seq: int,
+    changed_at: datetime,
+    **values: Any,
+) -> None:
+    """Set columns of an address and its place in the recipients feed."""
+    condition = addresses.c.account_id == account_id, addresses.c.id == address_id
+    await connection.execute(
+        update(addresses).where(*condition).values(change_seq=change_seq, changed_at=changed_at, **values)
+    )
+
+
+def _of(account_id: str) -> Any:
+    return select(addresses).where(addresses.c.account_id == account_id, addresses.c.deleted_at.is_(None))
+
+
+def _address(row: Row[tuple[object, ...]]) -> Address:
+    return Address(
+        id=row.id,
+        account_id=row.account_id,
+        address=row.address,
+        label=row.label,
+        status=AddressStatus(row.status),
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+    )

@@ -1,0 +1,76 @@
+"""Bytes on their way into a blob, before they have a name."""
+
+from __future__ import annotations
+
+import os
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+from mailkeep.domain.ids import new_id
+from mailkeep.errors import StorageUnavailable
+
+# Up to here a spool stays in memory: most parts are small, and a file that is never made costs nothing.
+SPOOL_MEMORY_BYTES: Final = 64 * 1024
+
+
+class Spool:
+    """Bytes in memory, from a certain size on in a temporary file of `directory`. Its calls block: use a thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._chunks: list[bytes] = []
+        self._file: FileIO | None = None
+        self._path: Path | None = None
+        self.size_bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Raises StorageUnavailable when the bytes cannot be kept."""
+        self.size_bytes += len(data)
+        self._chunks.append(data)
+        if self._file is None and self.size_bytes <= SPOOL_MEMORY_BYTES:
+            return
+        try:
+            self._write_out()
+        except OSError as error:
+            raise StorageUnavailable("the blob store cannot write") from error
+
+    def head(self, count: int) -> bytes:
+        """The first `count` bytes."""
+        if self._path is None:
+            return b"".join(self._chunks)[:count]
+        with self._path.open("rb") as file:
+            return file.read(count)
+
+    def settle(self, target: Path) -> None:
+        """Make the bytes durable as `target`, but for the entry in its directory. Raises OSError."""
+        file, path = self._write_out()
+        os.fsync(file.fileno())
+        file.close()
+        path.replace(target)
+        self._file = self._path = None
+
+    def discard(self) -> None:
+        """Give the bytes up. Does nothing after they were settled, or a second time."""
+        self._chunks.clear()
+        if self._file is not None:
+            self._file.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+        self._file = self._path = None
+
+    def _write_out(self) -> tuple[FileIO, Path]:
+        """Hand what memory holds to the file, which is made when there is none yet. Raises OSError."""
+        if self._file is None or self._path is None:
+            self._path = self._directory / new_id()
+            self._file = FileIO(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
+        _write_all(self._file, self._chunks)
+        self._chunks.clear()
+        return self._file, self._path
+
+
+def _write_all(file: FileIO, chunks: list[bytes]) -> None:
+    for chunk in chunks:
+        view = memoryview(chunk)
+        while view:
+            view = view[file.write(view) :]

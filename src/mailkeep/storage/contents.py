@@ -1,0 +1,142 @@
+"""contents and attachments: what one transaction of mail carried, whoever received it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mailkeep.domain.message import Attachment, Mailbox
+from mailkeep.storage.schema import attachments, contents, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One message as parsed. `source_key` names its bytes as received, compressed, in the blob store."""
+
+    id: str
+    source_key: str
+    source_sha256: str
+    size_bytes: int
+    message_id: str
+    date: datetime | None
+    headers: tuple[tuple[str, str], ...]
+    to: tuple[Mailbox, ...]
+    cc: tuple[Mailbox, ...]
+    reply_to: tuple[Mailbox, ...]
+    text: str | None
+    html: str | None
+    defects: tuple[str, ...]
+    attachments: tuple[Attachment, ...]
+
+
+async def add_all(connection: AsyncConnection, batch: Sequence[Content]) -> None:
+    await connection.execute(insert(contents), [_content_values(content) for content in batch])
+    files = [_attachment_values(content, at) for content in batch for at in range(len(content.attachments))]
+    if files:
+        await connection.execute(insert(attachments), files)
+
+
+async def get(connection: AsyncConnection, content_id: str) -> Content:
+    """The content behind a message that the caller has shown to be its own."""
+    row = (await connection.execute(select(contents).where(contents.c.id == content_id))).one()
+    return Content(
+        id=row.id,
+        source_key=row.source_key,
+        source_sha256=row.source_sha256,
+        size_bytes=row.size_bytes,
+        message_id=row.message_id,
+        date=row.date,
+        headers=tuple((name, value) for name, value in row.headers),
+        to=_mailboxes(row.recipients["to"]),
+        cc=_mailboxes(row.recipients["cc"]),
+        reply_to=_mailboxes(row.recipients["reply_to"]),
+        text=row.text,
+        html=row.html,
+        defects=tuple(row.defects),
+        attachments=await _attachments(connection, content_id),
+    )
+
+
+async def source_of(connection: AsyncConnection, content_id: str) -> tuple[str, int]:
+    """The blob key of the source, and the size of the source before compression."""
+    query = select(contents.c.source_key, contents.c.size_bytes).where(contents.c.id == content_id)
+    row = (await connection.execute(query)).one()
+    return row.source_key, row.size_bytes
+
+
+async def remove_unused(connection: AsyncConnection, content_id: str) -> list[str]:
+    """Delete a content to which no message refers any more; returns the keys of its blobs, none while it is used."""
+    lock = select(contents.c.source_key).where(contents.c.id == content_id).with_for_update()
+    source_key = (await connection.execute(lock)).scalar_one_or_none()
+    in_use = select(messages.c.id).where(messages.c.content_id == content_id).limit(1)
+    if source_key is None or (await connection.execute(in_use)).first() is not None:
+        return []
+    keys = select(attachments.c.blob_key).where(attachments.c.content_id == content_id)
+    blob_keys = [source_key, *(await connection.execute(keys)).scalars()]
+    await connection.execute(delete(attachments).where(attachments.c.content_id == content_id))
+    await connection.execute(delete(contents).where(contents.c.id == content_id))
+    return blob_keys
+
+
+async def _attachments(connection: AsyncConnection, content_id: str) -> tuple[Attachment, ...]:
+    query = select(attachments).where(attachments.c.content_id == content_id).order_by(attachments.c.position)
+    return tuple(
+        Attachment(
+            id=row.id,
+            filename=row.filename,
+            declared_type=row.declared_type,
+            detected_type=row.detected_type,
+            size_bytes=row.size_bytes,
+            sha256=row.sha256,
+            disposition=row.disposition,
+            content_id=row.mime_content_id,
+            blob_key=row.blob_key,
+        )
+        for row in await connection.execute(query)
+    )
+
+
+def _content_values(content: Content) -> dict[str, Any]:
+    return {
+        "id": content.id,
+        "source_key": content.source_key,
+        "source_sha256": content.source_sha256,
+        "size_bytes": content.size_bytes,
+        "message_id": content.message_id,
+        "date": content.date,
+        "headers": content.headers,
+        "recipients": {
+            "to": [(mailbox.name, mailbox.address) for mailbox in content.to],
+            "cc": [(mailbox.name, mailbox.address) for mailbox in content.cc],
+            "reply_to": [(mailbox.name, mailbox.address) for mailbox in content.reply_to],
+        },
+        "text": content.text,
+        "html": content.html,
+        "defects": content.defects,
+    }
+
+
+def _attachment_values(content: Content, position: int) -> dict[str, Any]:
+    attachment = content.attachments[position]
+    return {
+        "id": attachment.id,
+        "content_id": content.id,
+        "position": position,
+        "filename": attachment.filename,
+        "declared_type": attachment.declared_type,
+        "detected_type": attachment.detected_type,
+        "size_bytes": attachment.size_bytes,
+        "sha256": attachment.sha256,
+        "disposition": attachment.disposition,
+        "mime_content_id": attachment.content_id,
+        "blob_key": attachment.blob_key,
+    }
+
+
+def _mailboxes(pairs: Sequence[Sequence[str]]) -> tuple[Mailbox, ...]:
+    return tuple(Mailbox(name, address) for name, address in pairs)

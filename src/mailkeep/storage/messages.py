@@ -1,0 +1,157 @@
+"""messages: one row a recipient; the owner is in every WHERE."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mailkeep.domain.message import Envelope, Mailbox, MessageQuery, MessageSummary, Transport
+from mailkeep.errors import NotFound
+from mailkeep.storage.schema import addresses, messages
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message for one recipient, before it has its place in the account."""
+
+    id: str
+    account_id: str
+    address_id: str
+    content_id: str
+    delivery_key: str
+    mail_from: str
+    rcpt_to: str
+    tag: str | None
+    sender: Mailbox
+    subject: str
+    snippet: str
+    size_bytes: int
+    has_attachments: bool
+    received_at: datetime
+    transport: Transport
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message's row: its summary, and what only its own page needs."""
+
+    summary: MessageSummary
+    content_id: str
+    envelope: Envelope
+    transport: Transport
+
+
+async def add_all(connection: AsyncConnection, placed: Sequence[tuple[NewMessage, int, datetime]]) -> None:
+    """Insert messages, each with its seq and its time of expiry."""
+    await connection.execute(insert(messages), [_values(new, seq, expires_at) for new, seq, expires_at in placed])
+
+
+async def delivered_already(
+    connection: AsyncConnection, batch: Collection[NewMessage], *, since: datetime
+) -> set[tuple[str, str]]:
+    """Which (address id, delivery key) of the batch were stored since then."""
+    query = select(messages.c.address_id, messages.c.delivery_key).where(
+        messages.c.account_id.in_({new.account_id for new in batch}),
+        messages.c.address_id.in_({new.address_id for new in batch}),
+        messages.c.delivery_key.in_({new.delivery_key for new in batch}),
+        messages.c.received_at > since,
+    )
+    return {(row.address_id, row.delivery_key) for row in await connection.execute(query)}
+
+
+async def get(connection: AsyncConnection, account_id: str, message_id: str) -> StoredMessage:
+    """Raises NotFound, also for another account's message."""
+    row = (await connection.execute(_of(account_id).where(messages.c.id == message_id))).one_or_none()
+    if row is None:
+        raise NotFound(f"no message {message_id}")
+    return StoredMessage(
+        summary=_summary(row),
+        content_id=row.content_id,
+        envelope=Envelope(mail_from=row.mail_from, rcpt_to=(row.rcpt_to,)),
+        transport=Transport(**row.transport),
+    )
+
+
+async def page(connection: AsyncConnection, account_id: str, query: MessageQuery) -> list[MessageSummary]:
+    """Newest first."""
+    statement = _of(account_id).order_by(messages.c.seq.desc()).limit(query.limit)
+    if query.address_id is not None:
+        statement = statement.where(messages.c.address_id == query.address_id)
+    if query.after is not None:
+        statement = statement.where(messages.c.seq > query.after)
+    if query.before is not None:
+        statement = statement.where(messages.c.seq < query.before)
+    return [_summary(row) for row in await connection.execute(statement)]
+
+
+async def latest_seq(connection: AsyncConnection, account_id: str, *, address_id: str | None = None) -> int:
+    """The seq of the newest message, 0 when there is none."""
+    statement = select(func.max(messages.c.seq)).where(messages.c.account_id == account_id)
+    if address_id is not None:
+        statement = statement.where(messages.c.address_id == address_id)
+    return int((await connection.execute(statement)).scalar_one() or 0)
+
+
+async def set_read(connection: AsyncConnection, account_id: str, message_id: str, *, read_at: datetime | None) -> None:
+    condition = messages.c.account_id == account_id, messages.c.id == message_id
+    await connection.execute(update(messages).where(*condition).values(read_at=read_at))
+
+
+async def remove(connection: AsyncConnection, account_id: str, message_id: str) -> None:
+    condition = messages.c.account_id == account_id, messages.c.id == message_id
+    await connection.execute(delete(messages).where(*condition))
+
+
+def _of(account_id: str) -> Any:
+    return (
+        select(messages, addresses.c.address)
+        .join(addresses, addresses.c.id == messages.c.address_id)
+        .where(messages.c.account_id == account_id)
+    )
+
+
+def _values(new: NewMessage, seq: int, expires_at: datetime) -> dict[str, Any]:
+    return {
+        "id": new.id,
+        "account_id": new.account_id,
+        "seq": seq,
+        "address_id": new.address_id,
+        "content_id": new.content_id,
+        "delivery_key": new.delivery_key,
+        "mail_from": new.mail_from,
+        "rcpt_to": new.rcpt_to,
+        "tag": new.tag,
+        "from_name": new.sender.name,
+        "from_address": new.sender.address,
+        "subject": new.subject,
+        "snippet": new.snippet,
+        "size_bytes": new.size_bytes,
+        "has_attachments": new.has_attachments,
+        "received_at": new.received_at,
+        "expires_at": expires_at,
+        "transport": asdict(new.transport),
+    }
+
+
+def _summary(row: Row[tuple[object, ...]]) -> MessageSummary:
+    return MessageSummary(
+        id=row.id,
+        account_id=row.account_id,
+        seq=row.seq,
+        address_id=row.address_id,
+        address=row.address,
+        tag=row.tag,
+        sender=Mailbox(row.from_name, row.from_address),
+        subject=row.subject,
+        snippet=row.snippet,
+        received_at=row.received_at,
+        expires_at=row.expires_at,
+        read_at=row.read_at,
+        size_bytes=row.size_bytes,
+        has_attachments=row.has_attachments,
+    )

@@ -1,0 +1,175 @@
+"""The tables. What a customer owns carries `account_id` and is indexed by it first: the tenant wall.
+
+`contents` and `attachments` belong to a transaction of mail, not to a customer: one message to two customers is
+stored once. They are only ever reached through a row of `messages`, which has an owner.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+
+from mailkeep.storage.types import BigNumber, Identifier, LongJson, LongText, Sha256Hex, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+# utf8mb4_bin: two strings are equal when their bytes are, as in SQLite.
+_MYSQL: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("tier", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("message_seq", BigNumber, nullable=False, default=0),
+    Column("storage_bytes", BigNumber, nullable=False, default=0),
+    Column("created_at", UtcDateTime, nullable=False),
+    **_MYSQL,
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("account_id", Identifier, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("email", String(254), nullable=False, unique=True),
+    Column("password_hash", String(255), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    **_MYSQL,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("account_id", Identifier, ForeignKey("accounts.id"), nullable=False),
+    Column("user_id", Identifier, ForeignKey("users.id"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    Index(None, "account_id", "user_id"),
+    **_MYSQL,
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("account_id", Identifier, ForeignKey("accounts.id"), index=True),
+    Column("name", String(100), nullable=False),
+    Column("salt", String(32), nullable=False),
+    Column("secret_hash", Sha256Hex, nullable=False),
+    Column("scopes", LongJson, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    **_MYSQL,
+)
+
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("account_id", Identifier, ForeignKey("accounts.id"), nullable=False),
+    # Unique for ever: an address that was deleted is not given to somebody else, who would receive its mail.
+    Column("address", String(320), nullable=False, unique=True),
+    Column("label", String(100), nullable=False, default=""),
+    Column("status", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    # Where the recipients feed has got to: see storage/recipients.py.
+    Column("change_seq", BigNumber, nullable=False, unique=True),
+    Index(None, "account_id", "id"),
+    **_MYSQL,
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", BigNumber, nullable=False),
+    **_MYSQL,
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("source_key", String(255), nullable=False),
+    Column("source_sha256", Sha256Hex, nullable=False),
+    Column("size_bytes", BigNumber, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("date", UtcDateTime),
+    Column("headers", LongJson, nullable=False),
+    Column("recipients", LongJson, nullable=False),
+    Column("text", LongText),
+    Column("html", LongText),
+    Column("defects", LongJson, nullable=False),
+    **_MYSQL,
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("account_id", Identifier, ForeignKey("accounts.id"), nullable=False),
+    Column("seq", BigNumber, nullable=False),
+    Column("address_id", Identifier, ForeignKey("addresses.id"), nullable=False),
+    Column("content_id", Identifier, ForeignKey("contents.id"), nullable=False, index=True),
+    # What makes a second delivery of the same mail recognisable: see services/ingest.py.
+    Column("delivery_key", Sha256Hex, nullable=False),
+    Column("mail_from", String(1024), nullable=False),
+    Column("rcpt_to", String(1024), nullable=False),
+    Column("tag", String(255)),
+    Column("from_name", Text, nullable=False),
+    Column("from_address", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("snippet", String(255), nullable=False),
+    Column("size_bytes", BigNumber, nullable=False),
+    Column("has_attachments", Boolean, nullable=False),
+    Column("read_at", UtcDateTime),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("transport", LongJson, nullable=False),
+    UniqueConstraint("account_id", "seq"),
+    Index(None, "account_id", "address_id", "seq"),
+    Index(None, "account_id", "address_id", "delivery_key"),
+    **_MYSQL,
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("content_id", Identifier, ForeignKey("contents.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("declared_type", String(255), nullable=False),
+    Column("detected_type", String(255), nullable=False),
+    Column("size_bytes", BigNumber, nullable=False),
+    Column("sha256", Sha256Hex, nullable=False),
+    Column("disposition", String(32), nullable=False),
+    Column("mime_content_id", String(255), nullable=False),
+    Column("blob_key", String(255), nullable=False),
+    UniqueConstraint("content_id", "position"),
+    **_MYSQL,
+)
+
+# Blobs whose row is gone, queued in the transaction that removed it: rows go first, bytes after.
+blob_deletions = Table(
+    "blob_deletions",
+    metadata,
+    Column("blob_key", String(255), primary_key=True),
+    Column("queued_at", UtcDateTime, nullable=False, index=True),
+    **_MYSQL,
+)
