@@ -1,0 +1,175 @@
+"""A Postfix of our own: private configuration and queue, SMTP on one port, mail of one domain goes to mxd by LMTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from services.daemon import Daemon, ServiceMissing, accepts_connections, find_program, free_port, kill_group, wait_until
+
+# Retries come within a second or two, so that a test of a failure is short. Nothing is delivered here, nothing looks
+# up names, and bytes pass as they are (no line length limit, no added headers but Received).
+MAIN_CF: Final = """\
+compatibility_level = 3.6
+queue_directory = {directory}/queue
+data_directory = {directory}/data
+maillog_file = {directory}/mail.log
+maillog_file_prefixes = {directory}
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = mta.test
+mydestination =
+alias_maps =
+alias_database =
+local_transport = error:nothing is delivered here
+default_transport = error:only {domain} is relayed
+relay_domains = {domain}
+relay_recipient_maps =
+relay_transport = lmtp:inet:127.0.0.1:{lmtp_port}
+mynetworks =
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_recipient_restrictions = {policy}
+smtpd_peername_lookup = no
+smtpd_error_sleep_time = 0
+smtpd_client_connection_count_limit = 0
+local_header_rewrite_clients =
+in_flow_delay = 0
+message_size_limit = 104857600
+mailbox_size_limit = 0
+header_size_limit = 1048576
+enable_long_queue_ids = yes
+lmtp_send_xforward_command = yes
+lmtp_line_length_limit = 0
+lmtp_destination_concurrency_limit = 20
+lmtp_destination_concurrency_failed_cohort_limit = 0
+lmtp_connect_timeout = 5s
+transport_retry_time = 1s
+queue_run_delay = 1s
+minimal_backoff_time = 1s
+maximal_backoff_time = 2s
+"""
+
+# No service runs in a chroot: the queue has no copy of what a chroot needs.
+MASTER_CF: Final = """\
+127.0.0.1:{smtp_port} inet n - n - 100 smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+lmtp unix - - n - 40 lmtp
+showq unix n - n - - showq
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+tlsmgr unix - - n 1000? 1 tlsmgr
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+_DELIVERY: Final = re.compile(r"(\w+): to=<([^>]*)>.* dsn=([\d.]+), status=(\w+) \((.*)\)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One line of Postfix's log about one recipient: status is sent, deferred or bounced; reply is what mxd said."""
+
+    queue_id: str
+    recipient: str
+    dsn: str
+    status: str
+    reply: str
+
+
+class Postfix:
+    """A started Postfix: SMTP on `port`, its deliveries in `deliveries()`, what waits in `queue()`."""
+
+    def __init__(self, directory: Path, *, domain: str, lmtp_port: int, policy_port: int | None) -> None:
+        self.port = free_port()
+        self.directory = directory
+        policy = "" if policy_port is None else f"check_policy_service inet:127.0.0.1:{policy_port}"
+        configuration = directory / "etc"
+        configuration.mkdir()
+        (directory / "queue").mkdir()
+        (configuration / "main.cf").write_text(
+            MAIN_CF.format(directory=directory, domain=domain, lmtp_port=lmtp_port, policy=policy)
+        )
+        (configuration / "master.cf").write_text(MASTER_CF.format(smtp_port=self.port))
+        self.daemon = Daemon(
+            [find_program("postfix"), "-c", configuration, "start-fg"], log_path=directory / "postfix.out"
+        )
+
+    def start(self) -> None:
+        """Raises ServiceFailed, with Postfix's log."""
+        self.daemon.start()
+        self.daemon.wait_ready(lambda: accepts_connections(self.port))
+
+    def stop(self) -> None:
+        self._run("postfix", "stop")
+        self.daemon.stop()
+
+    def kill(self) -> None:
+        """SIGKILL to all of it. The master has a process group of its own."""
+        pid_file = self.directory / "queue/pid/master.pid"
+        if pid_file.exists() and self.daemon.running:
+            kill_group(int(pid_file.read_text()))
+        self.daemon.kill()
+
+    def log(self) -> str:
+        path = self.directory / "mail.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def deliveries(self) -> list[Delivery]:
+        """Every attempt so far, in order."""
+        return [Delivery(*found.groups()) for found in _DELIVERY.finditer(self.log())]
+
+    def queue(self) -> list[str]:
+        """The ids of the mail that Postfix still holds."""
+        lines = self._run("postqueue", "-j").splitlines()
+        return [str(json.loads(line)["queue_id"]) for line in lines]
+
+    def flush(self) -> None:
+        """Try everything in the queue now."""
+        self._run("postqueue", "-f")
+
+    def wait_empty(self, *, timeout_s: float = 60) -> None:
+        """Raises ServiceFailed when mail is left in the queue."""
+        wait_until(lambda: not self.queue(), what="Postfix still holds mail", timeout_s=timeout_s)
+
+    def _run(self, program: str, *arguments: str) -> str:
+        command = [find_program(program), "-c", str(self.directory / "etc"), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+
+
+@contextmanager
+def running_postfix(*, domain: str, lmtp_port: int, policy_port: int | None = None) -> Iterator[Postfix]:
+    """A started Postfix, ended and removed at the end. Raises ServiceMissing, ServiceFailed."""
+    if os.geteuid() != 0:
+        raise ServiceMissing("Postfix starts as root only")
+    find_program("postfix")
+    directory = Path(tempfile.mkdtemp(prefix="mailkeep-postfix-"))
+    directory.chmod(0o755)  # Postfix's daemons run as the user postfix
+    try:
+        server = Postfix(directory, domain=domain, lmtp_port=lmtp_port, policy_port=policy_port)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
+    finally:
+        shutil.rmtree(directory)
