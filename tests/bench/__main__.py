@@ -1,0 +1,78 @@
+"""Runs every server with every kind of mail, taking turns, and writes the medians to bench/RESULTS.md."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import uvloop
+
+from bench.load import send_all
+from bench.measure import cpu_seconds, peak_rss_mib, reset_peak_rss
+from bench.report import Run, render
+from bench.samples import Sample, make_samples
+from bench.servers import Server, mailkeep_on_mariadb, mailkeep_on_sqlite, stock
+from services.daemon import ServiceMissing
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each case")
+    parser.add_argument("--scale", type=float, default=1.0, help="stretches the number of messages of a run")
+    parser.add_argument("--output", type=Path, default=Path("bench/RESULTS.md"))
+    options = parser.parse_args()
+    samples = make_samples(scale=options.scale)
+    with tempfile.TemporaryDirectory(prefix="mailkeep-bench-") as directory, ExitStack() as stack:
+        yardstick, *ours = _start(stack, Path(directory))
+        runs = _measure([yardstick, *ours], samples, repeat=options.repeat)
+    report = render(runs, yardstick=yardstick.name)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(report)
+    sys.stdout.write(report)
+
+
+def _start(stack: ExitStack, directory: Path) -> list[Server]:
+    servers = [stack.enter_context(stock(directory)), stack.enter_context(mailkeep_on_sqlite(directory))]
+    try:
+        servers.append(stack.enter_context(mailkeep_on_mariadb(directory)))
+    except ServiceMissing as missing:
+        sys.stderr.write(f"without MariaDB: {missing}\n")
+    return servers
+
+
+def _measure(servers: list[Server], samples: list[Sample], *, repeat: int) -> list[Run]:
+    """Servers take turns, so that what else the machine does falls on each of them."""
+    numbers = itertools.count(1)
+    runs = []
+    for sample in samples:
+        for server in servers:
+            _run(server, Sample(sample.name, sample.content, copies=20), numbers)  # warm: caches, connections
+        for _ in range(repeat):
+            for server in servers:
+                runs.append(_run(server, sample, numbers))
+                sys.stderr.write(f"{sample.name}: {server.name}: {runs[-1].messages_per_s:.0f}/s\n")
+    return runs
+
+
+def _run(server: Server, sample: Sample, numbers: itertools.count[int]) -> Run:
+    first_number = next(numbers) * 1_000_000  # no two messages of a benchmark are equal
+    pid = server.daemon.pid
+    reset_peak_rss(pid)
+    cpu_before = cpu_seconds(pid)
+    seconds = uvloop.run(send_all(server.port, server.recipient, sample, first_number=first_number))
+    return Run(
+        server=server.name,
+        sample=sample.name,
+        message_bytes=len(sample.copy(first_number)),
+        messages_per_s=sample.copies / seconds,
+        cpu_ms_per_message=(cpu_seconds(pid) - cpu_before) * 1000 / sample.copies,
+        peak_rss_mib=peak_rss_mib(pid),
+    )
+
+
+if __name__ == "__main__":
+    main()
