@@ -35,14 +35,20 @@ def render(runs: list[Run], *, yardstick: str) -> str:
         by_case[run.sample, run.server].append(run)
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     repeats = max(len(case) for case in by_case.values())
+    machine = (
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores shared by sender and servers, "
+        f"Python {platform.python_version()}, {versions}."
+    )
+    method = (
+        f"`make bench`: {SENDERS} LMTP connections held open on loopback; medians of {repeats} runs that took turns. "
+        "A message counts when its 250 has come: parsed, on disk, committed. "
+        "The yardstick parses nothing and keeps nothing."
+    )
     lines = [
         "# Messages a second, end to end",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores shared by sender and servers, "
-        + f"Python {platform.python_version()}, {versions}.",
-        f"`make bench`: {SENDERS} LMTP connections held open on loopback; medians of {repeats} runs that took turns. "
-        + "A message counts when its 250 has come: parsed, on disk, committed. "
-        + "The yardstick parses nothing and keeps nothing.",
+        machine,
+        method,
         "",
         "| mail | server | messages/s (lowest to highest) | MB/s | of yardstick | mxd CPU ms/message | peak RSS MiB |",
         "|---|---|---|---|---|---|---|",
