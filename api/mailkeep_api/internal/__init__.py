@@ -1,1 +1,1 @@
-"""Endpoints for Mailkeep's own services."""
+"""What our own services ask of the API, with service tokens."""

@@ -1,1 +1,1 @@
-"""The API's routes, a resource each."""
+"""A module a resource; each holds one table of routes."""

@@ -1,0 +1,51 @@
+"""Who is calling: a session (JWT) or an API token, sent as RFC 6750 says. What they may do is decided in dispatch."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from mailkeep.bootstrap import Core
+from mailkeep.domain.scope import Actor
+from mailkeep.errors import NotAuthenticated
+from mailkeep_api.keys import ACTOR, CORE
+
+API_TOKEN_PREFIX: Final = "mk_"  # noqa: S105  what API tokens begin with, and no secret
+NOBODY: Final = Actor(scopes=frozenset())
+MAX_CREDENTIALS_CHARS: Final = 4096
+
+
+async def authenticate(request: web.Request) -> Actor:
+    """The actor of a request's Authorization header. A room with cookies calls `actor_of` with what it found in them.
+
+    Raises NotAuthenticated.
+    """
+    credentials = bearer_credentials(request)
+    if credentials is None:
+        raise NotAuthenticated("no credentials")
+    request[ACTOR] = await actor_of(request.app[CORE], credentials)
+    return request[ACTOR]
+
+
+def bearer_credentials(request: web.Request) -> str | None:
+    """The token of `Authorization: Bearer …` (RFC 6750 section 2.1), None without the header.
+
+    Raises NotAuthenticated for another scheme, and for more than one header: two answers to one question.
+    """
+    values = request.headers.getall("Authorization", [])
+    if not values:
+        return None
+    scheme, _, credentials = values[0].partition(" ")
+    if len(values) > 1 or scheme.lower() != "bearer" or not credentials.strip():
+        raise NotAuthenticated("not one bearer token")
+    return credentials.strip()
+
+
+async def actor_of(core: Core, credentials: str) -> Actor:
+    """The actor behind a session token or an API token. Raises NotAuthenticated."""
+    if len(credentials) > MAX_CREDENTIALS_CHARS or not credentials.isascii():
+        raise NotAuthenticated("not a token")
+    if credentials.startswith(API_TOKEN_PREFIX):
+        return await core.tokens.actor(credentials)
+    return await core.sessions.actor(credentials)

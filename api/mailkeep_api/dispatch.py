@@ -1,0 +1,91 @@
+"""From a request to a route's handler and back: authenticate, authorise, parse, one call, render.
+
+This is the one place where the API decides whether a caller may do something at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from mailkeep.domain.scope import Actor, Scope
+from mailkeep.errors import NotAllowed, NotFound
+from mailkeep_api.auth import NOBODY, authenticate
+from mailkeep_api.body import read_json
+from mailkeep_api.keys import CORE, SETTINGS
+from mailkeep_api.problems import CHALLENGE, NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE, RequestProblem
+from mailkeep_api.routing import PUBLIC, Access, Call, Route
+from mailkeep_api.validation import validate, validate_query
+
+_ID: Final = re.compile(r"[A-Za-z0-9_\-]{1,64}")
+
+
+def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """What aiohttp calls for a route."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        actor = await _authorise(request, route.scope)
+        call = Call(core=request.app[CORE], settings=request.app[SETTINGS], actor=actor, request=request)
+        result = await route.handler(call, **await _arguments(request, route))
+        return result if isinstance(result, web.StreamResponse) else _render(call, route, result)
+
+    return handle
+
+
+async def _authorise(request: web.Request, needed: Scope | Access) -> Actor:
+    """Raises NotAuthenticated; NotAllowed for a token where a session is needed; RequestProblem (403)."""
+    if needed is PUBLIC:
+        return NOBODY
+    actor = await authenticate(request)
+    if isinstance(needed, Scope):
+        _require(actor, needed)
+    elif actor.session_id is None:
+        raise NotAllowed("only for whoever logged in")
+    return actor
+
+
+def _require(actor: Actor, scope: Scope) -> None:
+    try:
+        actor.require(scope)
+    except NotAllowed as error:
+        # RFC 6750 section 3.1: say which scope it takes.
+        challenge = f'{CHALLENGE}, error="insufficient_scope", scope="{scope.value}"'
+        headers = {"WWW-Authenticate": challenge}
+        detail = f"This needs the scope {scope.value}."
+        raise RequestProblem(replace(NOT_ALLOWED, detail=detail, headers=headers)) from error
+
+
+async def _arguments(request: web.Request, route: Route) -> dict[str, object]:
+    arguments: dict[str, object] = {}
+    for name in route.path_parameters:
+        arguments[name] = request.match_info[name]
+        if not _ID.fullmatch(request.match_info[name]):
+            raise NotFound(name)
+    if route.query is not None:
+        arguments["query"] = validate_query(route.query, request.query)
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise RequestProblem(UNSUPPORTED_MEDIA_TYPE)
+    if route.body is not None:
+        arguments["body"] = validate(route.body, await read_json(request))
+    return arguments
+
+
+def _render(call: Call, route: Route, model: BaseModel | None) -> web.Response:
+    if model is None:
+        return web.Response(status=route.status, headers=call.reply_headers)
+    body = model.model_dump_json(by_alias=True).encode()
+    if not route.etag:
+        return web.Response(status=route.status, body=body, content_type="application/json", headers=call.reply_headers)
+    etag = hashlib.sha256(body).hexdigest()[:32]
+    if any(known.value in (etag, "*") for known in call.request.if_none_match or ()):
+        response = web.Response(status=304)
+    else:
+        response = web.Response(status=route.status, body=body, content_type="application/json")
+    response.etag = etag
+    return response

@@ -1,0 +1,112 @@
+"""Customers' mail as a browser gets it: never as something of ours, never as something that runs.
+
+The pages use these too, so that one rule holds for both doors.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import quote
+
+from aiohttp import web
+
+from mailkeep.domain.message import Download, SafeHtml
+from mailkeep_api.headers import HOSTILE_CONTENT_CSP
+
+HOSTILE_CONTENT_HEADERS: Final = {
+    "Content-Security-Policy": HOSTILE_CONTENT_CSP,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+MAX_FILENAME_CHARS: Final = 150
+_RESERVED: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", re.IGNORECASE)  # names Windows keeps
+_MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+\-]{1,100}/[A-Za-z0-9!#$&^_.+\-]{1,100}")  # RFC 6838 section 4.2
+_OCTET_STREAM: Final = "application/octet-stream"
+
+
+def html_document(safe: SafeHtml) -> web.Response:
+    """The sanitised HTML as a document of its own, for a sandboxed frame on our pages.
+
+    The body is exactly what the sanitiser gave: nothing may rewrite it after that.
+    """
+    document = (
+        '<!doctype html>\n<html lang="">\n<head><meta charset="utf-8"><title>Message</title></head>\n'
+        f"<body>\n{safe.html}\n</body>\n</html>\n"
+    )
+    headers = {**HOSTILE_CONTENT_HEADERS, "X-Frame-Options": "SAMEORIGIN"}
+    return web.Response(text=document, content_type="text/html", charset="utf-8", headers=headers)
+
+
+def text_document(text: str) -> web.Response:
+    """Text of a message, or its HTML as received: shown as what it is, rendered by nobody."""
+    return web.Response(text=text, content_type="text/plain", charset="utf-8", headers=HOSTILE_CONTENT_HEADERS)
+
+
+async def send_download(request: web.Request, download: Download) -> web.StreamResponse:
+    """Stream a file out, to be saved and never shown.
+
+    The first bytes are read before the answer begins, so that a file that is not there is an error and no empty
+    file. When it fails later the connection is broken off: the client sees fewer bytes than were announced.
+    Raises StorageUnavailable.
+    """
+    async with _closing(download.chunks) as chunks:
+        first = await anext(chunks, b"")
+        response = web.StreamResponse(headers=download_headers(download))
+        response.content_length = download.size_bytes
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await response.write(first)
+            async for chunk in chunks:
+                await response.write(chunk)
+        await response.write_eof()
+    return response
+
+
+@asynccontextmanager
+async def _closing(chunks: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The file behind a generator is closed with it, also when the client left half-way."""
+    try:
+        yield chunks
+    finally:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()
+
+
+def download_headers(download: Download) -> dict[str, str]:
+    media_type = download.media_type if _MEDIA_TYPE.fullmatch(download.media_type) else _OCTET_STREAM
+    return {
+        **HOSTILE_CONTENT_HEADERS,
+        "Accept-Ranges": "none",
+        "Content-Disposition": content_disposition(download.filename),
+        "Content-Type": media_type,
+    }
+
+
+def content_disposition(filename: str) -> str:
+    """`attachment` with the name twice: for old clients in ASCII, and as it is (RFC 6266 section 4.3, RFC 8187)."""
+    name = safe_filename(filename)
+    fallback = re.sub(r"[^A-Za-z0-9 !#$&+\-.^_{}~()\[\]=,@]", "_", name)
+    return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def safe_filename(filename: str) -> str:
+    """A sender's file name made harmless: one path segment, no control or direction characters, not too long."""
+    segment = re.split(r"[/\\]", filename)[-1]
+    # Cc and Cf hold controls and direction overrides, Cs the halves of surrogate pairs, Zl and Zp line breaks.
+    visible = "".join(c for c in segment if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
+    name = _shortened(visible.strip(" ."))
+    if not name:
+        return "attachment"
+    return f"_{name}" if _RESERVED.match(name) else name
+
+
+def _shortened(name: str) -> str:
+    """At most MAX_FILENAME_CHARS, with the extension kept."""
+    stem, dot, extension = name.rpartition(".")
+    if len(name) <= MAX_FILENAME_CHARS or not dot or len(extension) > 20:
+        return name[:MAX_FILENAME_CHARS]
+    return f"{stem[: MAX_FILENAME_CHARS - len(extension) - 1]}.{extension}"

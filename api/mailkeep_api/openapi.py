@@ -1,0 +1,160 @@
+"""OpenAPI 3.1, generated from the route table: what a route declares is all there is to say."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+import mailkeep
+from mailkeep.domain.scope import Scope
+from mailkeep_api import problems
+from mailkeep_api.problems import Problem
+from mailkeep_api.routing import PUBLIC, Raw, Route
+
+_Models = Mapping[tuple[Any, JsonSchemaMode], dict[str, Any]]  # a model and its mode → a reference to its schema
+_REF: Final = "#/components/schemas/{model}"
+
+PROBLEM_SCHEMA: Final = {
+    "type": "object",
+    "description": "RFC 9457 problem details. `type` is stable: decide by it.",
+    "required": ["type", "title", "status", "request_id"],
+    "properties": {
+        "type": {"type": "string", "enum": sorted(problem.type for problem in problems.KNOWN.values())},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "request_id": {"type": "string", "description": "also in the header X-Request-Id; name it when you ask us"},
+        "errors": {
+            "type": "array",
+            "description": "the inputs at fault",
+            "items": {
+                "type": "object",
+                "required": ["field", "code", "message"],
+                "properties": {name: {"type": "string"} for name in ("field", "code", "message")},
+            },
+        },
+    },
+}
+
+
+def openapi_document(routes: Sequence[Route], *, server_url: str) -> dict[str, Any]:
+    """The document as plain JSON values."""
+    models, definitions = _schemas(routes)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, models)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Mailkeep",
+            "version": mailkeep.__version__,
+            "summary": "Mail received for the systems you test, safe to look at.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": server_url}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
+        "paths": paths,
+        "components": {
+            "schemas": {**definitions, "Problem": PROBLEM_SCHEMA},
+            "responses": {slug: _problem_response(problem) for slug, problem in problems.KNOWN.items()},
+            "securitySchemes": {
+                "session": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "from a log-in"},
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "mk_…", "description": "for programs"},
+            },
+        },
+    }
+
+
+def _schemas(routes: Iterable[Route]) -> tuple[_Models, dict[str, Any]]:
+    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
+    for route in routes:
+        if route.body is not None:
+            wanted[route.body, "validation"] = None
+        if isinstance(route.returns, type):
+            wanted[route.returns, "serialization"] = None
+    references, schema = models_json_schema(list(wanted), ref_template=_REF)
+    return references, schema.get("$defs", {})
+
+
+def _operation(route: Route, models: _Models) -> dict[str, Any]:
+    handler_name = getattr(route.handler, "__name__", route.audit)
+    operation: dict[str, Any] = {
+        "operationId": handler_name,
+        "tags": [route.tag],
+        "summary": (inspect.getdoc(route.handler) or handler_name).splitlines()[0],
+        "description": inspect.getdoc(route.handler) or "",
+        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "responses": _responses(route, models),
+        "security": _security(route),
+    }
+    if route.body is not None:
+        schema = models[route.body, "validation"]
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return operation
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    schema = {"type": "string", "minLength": 1, "maxLength": 64}
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in route.path_parameters]
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.query is None:
+        return []
+    schema = route.query.model_json_schema(ref_template=_REF)
+    required = schema.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": property_schema}
+        for name, property_schema in schema["properties"].items()
+    ]
+
+
+def _responses(route: Route, models: _Models) -> dict[str, Any]:
+    responses: dict[str, Any] = {str(route.status): _success(route, models)}
+    if route.etag:
+        responses["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
+    for slug in _possible_problems(route):
+        responses[str(problems.KNOWN[slug].status)] = {"$ref": f"#/components/responses/{slug}"}
+    return responses
+
+
+def _success(route: Route, models: _Models) -> dict[str, Any]:
+    description = {"description": HTTPStatus(route.status).phrase}
+    if route.returns is None:
+        return description
+    if isinstance(route.returns, Raw):
+        return {**description, "content": {media_type: {} for media_type in route.returns.media_types}}
+    return {**description, "content": {"application/json": {"schema": models[route.returns, "serialization"]}}}
+
+
+def _possible_problems(route: Route) -> list[str]:
+    slugs = ["internal", "unavailable"]
+    if route.scope is not PUBLIC or route.tag == "auth":
+        slugs += ["not-authenticated", "not-allowed"]
+    if route.path_parameters or route.query is not None:
+        slugs += ["not-found"]
+    if route.body is not None:
+        slugs += ["malformed", "request-timeout", "conflict", "body-too-large"]
+    if route.body is not None or route.query is not None:
+        slugs += ["invalid-input"]
+    return [*slugs, "unsupported-media-type"]
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    if route.scope is PUBLIC:
+        return []
+    if isinstance(route.scope, Scope):
+        # OpenAPI 3.1 lets a scheme of type http name the roles it takes.
+        return [{"session": [route.scope.value]}, {"token": [route.scope.value]}]
+    return [{"session": []}]
+
+
+def _problem_response(problem: Problem) -> dict[str, Any]:
+    example = problems.document(problem, "0199d2e0-0000-7000-8000-000000000000")
+    content = {"schema": {"$ref": _REF.format(model="Problem")}, "example": example}
+    return {"description": problem.title, "content": {problems.MEDIA_TYPE: content}}

@@ -1,0 +1,51 @@
+"""/addresses: where mail is received."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mailkeep.domain.scope import Scope
+from mailkeep_api.links import link_next
+from mailkeep_api.routing import Call, Routes
+from mailkeep_api.schemas.addresses import AddressChange, AddressIn, AddressList, AddressOut, AddressQuery
+
+routes: Final = Routes("/api/v1/addresses", tag="addresses")
+
+
+@routes.get("", scope=Scope.ADDRESSES_READ, audit="address.list", query=AddressQuery, returns=AddressList)
+async def list_addresses(call: Call, query: AddressQuery) -> AddressList:
+    """Your addresses, newest first."""
+    page, before = await call.core.addresses.list(call.actor, limit=query.limit, before=query.before)
+    link_next(call, before=before)
+    return AddressList(items=tuple(map(AddressOut.of, page)), next=before)
+
+
+@routes.post("", scope=Scope.ADDRESSES_WRITE, audit="address.create", body=AddressIn, returns=AddressOut, status=201)
+async def create_address(call: Call, body: AddressIn) -> AddressOut:
+    """Create an address; mail sent to it the instant after is received."""
+    address = await call.core.addresses.create(
+        call.actor, address=body.address, local_part=body.local_part, label=body.label
+    )
+    call.reply_headers["Location"] = f"/api/v1/addresses/{address.id}"
+    return AddressOut.of(address)
+
+
+@routes.get("/{address_id}", scope=Scope.ADDRESSES_READ, audit="address.view", returns=AddressOut, etag=True)
+async def get_address(call: Call, address_id: str) -> AddressOut:
+    """One address."""
+    return AddressOut.of(await call.core.addresses.get(call.actor, address_id))
+
+
+@routes.patch(
+    "/{address_id}", scope=Scope.ADDRESSES_WRITE, audit="address.update", body=AddressChange, returns=AddressOut
+)
+async def update_address(call: Call, address_id: str, body: AddressChange) -> AddressOut:
+    """Change the label, or stop and start receiving."""
+    address = await call.core.addresses.update(call.actor, address_id, label=body.label, active=body.active)
+    return AddressOut.of(address)
+
+
+@routes.delete("/{address_id}", scope=Scope.ADDRESSES_WRITE, audit="address.delete")
+async def delete_address(call: Call, address_id: str) -> None:
+    """Delete an address for good. Its messages stay until they expire; nobody else can ever have it."""
+    await call.core.addresses.delete(call.actor, address_id)

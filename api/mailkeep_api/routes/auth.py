@@ -1,0 +1,42 @@
+"""/auth: register, log in, log out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mailkeep.errors import NotAllowed
+from mailkeep_api.routing import PUBLIC, SESSION, Call, Routes
+from mailkeep_api.schemas.accounts import AccountOut, Credentials, RegistrationOut, SessionOut
+from mailkeep_api.schemas.addresses import AddressOut
+
+routes: Final = Routes("/api/v1/auth", tag="auth")
+
+
+@routes.post("/register", scope=PUBLIC, audit="account.register", body=Credentials, returns=RegistrationOut, status=201)
+async def register(call: Call, body: Credentials) -> RegistrationOut:
+    """Make an account, its owner and a first address, and log in."""
+    if call.settings.auth.registration == "closed":
+        raise NotAllowed("registration is closed")
+    registration = await call.core.accounts.register(body.email, body.password)
+    session = await call.core.sessions.open(registration.user)
+    return RegistrationOut(
+        token=session.token,
+        expires_at=session.expires_at,
+        account=AccountOut.of(registration.account, registration.user),
+        address=AddressOut.of(registration.address),
+    )
+
+
+@routes.post("/login", scope=PUBLIC, audit="session.open", body=Credentials, returns=SessionOut)
+async def log_in(call: Call, body: Credentials) -> SessionOut:
+    """Open a session. The answer does not tell an unknown email address from a wrong password."""
+    user = await call.core.accounts.authenticate(body.email, body.password)
+    session = await call.core.sessions.open(user)
+    account = await call.core.accounts.get(await call.core.sessions.actor(session.token))
+    return SessionOut(token=session.token, expires_at=session.expires_at, account=AccountOut.of(account, user))
+
+
+@routes.post("/logout", scope=SESSION, audit="session.close", returns=None, status=204)
+async def log_out(call: Call) -> None:
+    """Close the session: its token is worth nothing from now on."""
+    await call.core.sessions.close(call.actor)

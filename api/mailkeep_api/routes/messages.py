@@ -1,0 +1,107 @@
+"""/messages: what was received."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from mailkeep.domain.message import MessageQuery
+from mailkeep.domain.scope import Scope
+from mailkeep.errors import NotFound
+from mailkeep_api.documents import html_document, send_download, text_document
+from mailkeep_api.links import link_next
+from mailkeep_api.routing import Call, Raw, Routes
+from mailkeep_api.schemas.messages import (
+    HeadersOut,
+    HtmlQuery,
+    MessageChange,
+    MessageItem,
+    MessageList,
+    MessageOut,
+    MessageQueryIn,
+)
+
+routes: Final = Routes("/api/v1/messages", tag="messages")
+
+
+@routes.get("", scope=Scope.MESSAGES_READ, audit="message.list", query=MessageQueryIn, returns=MessageList)
+async def list_messages(call: Call, query: MessageQueryIn) -> MessageList:
+    """Messages, newest first: all of them, or of one address."""
+    address_id = query.address
+    if address_id is not None and "@" in address_id:
+        address_id = (await call.core.addresses.find(call.actor, address_id)).id
+    wanted = MessageQuery(address_id=address_id, after=query.after, before=query.before, limit=query.limit)
+    page, before = await call.core.inbox.list(call.actor, wanted)
+    link_next(call, before=before)
+    return MessageList(items=tuple(map(MessageItem.of, page)), next=before)
+
+
+@routes.get("/{message_id}", scope=Scope.MESSAGES_READ, audit="message.view", returns=MessageOut, etag=True)
+async def get_message(call: Call, message_id: str) -> MessageOut:
+    """One message with everything that was understood of it. Reading it here does not mark it as read."""
+    detail = await call.core.inbox.read(call.actor, message_id)
+    return MessageOut.of_detail(detail, await call.core.inbox.safe_html(detail))
+
+
+@routes.patch(
+    "/{message_id}", scope=Scope.MESSAGES_WRITE, audit="message.update", body=MessageChange, returns=MessageItem
+)
+async def update_message(call: Call, message_id: str, body: MessageChange) -> MessageItem:
+    """Mark as read or unread."""
+    return MessageItem.of(await call.core.inbox.set_read(call.actor, message_id, read=body.read))
+
+
+@routes.delete("/{message_id}", scope=Scope.MESSAGES_WRITE, audit="message.delete")
+async def delete_message(call: Call, message_id: str) -> None:
+    """Delete a message, its source and its attachments."""
+    await call.core.inbox.delete(call.actor, message_id)
+
+
+@routes.get("/{message_id}/source", scope=Scope.MESSAGES_READ, audit="message.source", returns=Raw(("message/rfc822",)))
+async def get_source(call: Call, message_id: str) -> web.StreamResponse:
+    """The message as it was received, byte for byte."""
+    return await send_download(call.request, await call.core.inbox.source(call.actor, message_id))
+
+
+@routes.get(
+    "/{message_id}/html",
+    scope=Scope.MESSAGES_READ,
+    audit="message.html",
+    query=HtmlQuery,
+    returns=Raw(("text/html", "text/plain")),
+)
+async def get_html(call: Call, message_id: str, query: HtmlQuery) -> web.Response:
+    """The HTML, sanitised; with `raw=1` as received, as text/plain. 404 when the message has none."""
+    detail = await call.core.inbox.read(call.actor, message_id)
+    if detail.html is None:
+        raise NotFound("no HTML in this message")
+    if query.raw in {"1", "true"}:
+        return text_document(detail.html)
+    return html_document(await call.core.inbox.safe_html(detail))
+
+
+@routes.get("/{message_id}/text", scope=Scope.MESSAGES_READ, audit="message.text", returns=Raw(("text/plain",)))
+async def get_text(call: Call, message_id: str) -> web.Response:
+    """The text part. 404 when the message has none."""
+    detail = await call.core.inbox.read(call.actor, message_id)
+    if detail.text is None:
+        raise NotFound("no text in this message")
+    return text_document(detail.text)
+
+
+@routes.get("/{message_id}/headers", scope=Scope.MESSAGES_READ, audit="message.headers", returns=HeadersOut)
+async def get_headers(call: Call, message_id: str) -> HeadersOut:
+    """The headers, in their order."""
+    return HeadersOut(headers=(await call.core.inbox.read(call.actor, message_id)).headers)
+
+
+@routes.get(
+    "/{message_id}/attachments/{attachment_id}",
+    scope=Scope.MESSAGES_READ,
+    audit="attachment.download",
+    returns=Raw(("application/octet-stream",)),
+)
+async def get_attachment(call: Call, message_id: str, attachment_id: str) -> web.StreamResponse:
+    """An attachment, to be saved. A type outside a short safe list is served as application/octet-stream."""
+    return await send_download(call.request, await call.core.inbox.attachment(call.actor, message_id, attachment_id))

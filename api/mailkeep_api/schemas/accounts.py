@@ -1,0 +1,52 @@
+"""Accounts and sessions."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from mailkeep.domain.account import Account, Role, User
+from mailkeep_api.schemas.addresses import AddressOut
+from mailkeep_api.schemas.shapes import In, Instant, Out
+
+
+class Credentials(In):
+    # RFC 5321 section 4.5.3.1.3 for the address. Argon2 must not be fed megabytes.
+    email: str = Field(min_length=3, max_length=254, examples=["ada@example.org"])
+    password: str = Field(min_length=1, max_length=1024, examples=["correct horse battery staple"])
+
+
+class AccountOut(Out):
+    """A customer, as the person who logged in sees it. `email` is that person's."""
+
+    id: str
+    email: str
+    role: Role
+    tier: str
+    status: str
+    storage_bytes: int
+    created_at: Instant
+
+    @classmethod
+    def of(cls, account: Account, user: User) -> AccountOut:
+        return cls(
+            id=account.id,
+            email=user.email,
+            role=user.role,
+            tier=account.tier,
+            status=account.status.value,
+            storage_bytes=account.storage_bytes,
+            created_at=account.created_at,
+        )
+
+
+class SessionOut(Out):
+    token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  RFC 6749 section 7.1, and no secret
+    expires_at: Instant
+    account: AccountOut
+
+
+class RegistrationOut(SessionOut):
+    address: AddressOut

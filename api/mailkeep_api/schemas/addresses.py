@@ -1,0 +1,65 @@
+"""Addresses."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from mailkeep.domain.address import Address
+from mailkeep_api.schemas.shapes import MAX_PAGE, Id, In, Instant, Out, Query
+
+
+class AddressIn(In):
+    """`address` in full or `local_part` alone; neither: a random one. See `mailkeep.domain.address` for the rules."""
+
+    address: str | SkipJsonSchema[None] = Field(default=None, max_length=254, examples=["signup-tests@mail.test"])
+    local_part: str | SkipJsonSchema[None] = Field(default=None, max_length=64, examples=["signup-tests"])
+    label: str = Field(default="", max_length=200, examples=["sign-up tests"])
+
+
+class AddressChange(In):
+    """What is not given stays as it is."""
+
+    label: str | SkipJsonSchema[None] = Field(default=None, max_length=200)
+    active: bool | SkipJsonSchema[None] = None
+
+    @field_validator("label", "active")
+    @classmethod
+    def _not_null(cls, value: str | bool | None) -> str | bool:
+        if value is None:
+            raise ValueError("null")
+        return value
+
+
+class AddressQuery(Query):
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE)
+    before: Id | SkipJsonSchema[None] = None
+
+
+class AddressOut(Out):
+    id: str
+    address: str
+    label: str
+    status: Literal["active", "inactive"]
+    created_at: Instant
+    changed_at: Instant
+
+    @classmethod
+    def of(cls, address: Address) -> AddressOut:
+        return cls(
+            id=address.id,
+            address=address.address,
+            label=address.label,
+            status=address.status.value,
+            created_at=address.created_at,
+            changed_at=address.changed_at,
+        )
+
+
+class AddressList(Out):
+    """Newest first; `next` is the `before` of the next page, null on the last one."""
+
+    items: tuple[AddressOut, ...]
+    next: str | None

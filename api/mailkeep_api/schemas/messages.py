@@ -1,0 +1,169 @@
+"""Messages, in a list and alone."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from mailkeep.domain.message import Attachment, Envelope, Mailbox, MessageDetail, MessageSummary, SafeHtml, Transport
+from mailkeep_api.schemas.shapes import MAX_PAGE, Flag, In, Instant, Out, Query, Seq
+
+
+class MessageQueryIn(Query):
+    """Cursors are a message's `seq`: newer than `after`, older than `before`."""
+
+    address: str | SkipJsonSchema[None] = Field(default=None, max_length=254, description="the id or the address")
+    after: Seq | SkipJsonSchema[None] = None
+    before: Seq | SkipJsonSchema[None] = None
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE)
+
+
+class MessageChange(In):
+    read: bool
+
+
+class HtmlQuery(Query):
+    raw: Flag = Field(default="0", description="1: as received, as text/plain")
+
+
+class MailboxOut(Out):
+    name: str
+    address: str
+
+    @classmethod
+    def of(cls, mailbox: Mailbox) -> MailboxOut:
+        return cls(name=mailbox.name, address=mailbox.address)
+
+
+class MessageItem(Out):
+    """A message in a list."""
+
+    id: str
+    seq: int
+    address: str
+    tag: str | None
+    sender: MailboxOut = Field(serialization_alias="from")
+    subject: str
+    snippet: str
+    received_at: Instant
+    size_bytes: int
+    has_attachments: bool
+    read: bool
+    expires_at: Instant
+
+    @classmethod
+    def of(cls, summary: MessageSummary) -> MessageItem:
+        return cls(
+            id=summary.id,
+            seq=summary.seq,
+            address=summary.address,
+            tag=summary.tag,
+            sender=MailboxOut.of(summary.sender),
+            subject=summary.subject,
+            snippet=summary.snippet,
+            received_at=summary.received_at,
+            size_bytes=summary.size_bytes,
+            has_attachments=summary.has_attachments,
+            read=summary.read_at is not None,
+            expires_at=summary.expires_at,
+        )
+
+
+class MessageList(Out):
+    """Newest first; `next` is the `before` of the next page, null on the last one."""
+
+    items: tuple[MessageItem, ...]
+    next: int | None
+
+
+class EnvelopeOut(Out):
+    """RFC 5321 section 2.3.1; your own recipients only."""
+
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+
+    @classmethod
+    def of(cls, envelope: Envelope) -> EnvelopeOut:
+        return cls(mail_from=envelope.mail_from, rcpt_to=envelope.rcpt_to)
+
+
+class HtmlOut(Out):
+    """The document after sanitising, and what was taken out of it: kind and count."""
+
+    sanitised: str
+    removed: dict[str, int]
+    truncated: bool
+
+    @classmethod
+    def of(cls, safe: SafeHtml) -> HtmlOut:
+        return cls(sanitised=safe.html, removed=dict(safe.removed), truncated=safe.truncated)
+
+
+class AttachmentOut(Out):
+    id: str
+    filename: str
+    declared_type: str
+    detected_type: str
+    size_bytes: int
+    sha256: str
+    disposition: str
+    content_id: str
+
+    @classmethod
+    def of(cls, attachment: Attachment) -> AttachmentOut:
+        return cls(**{name: getattr(attachment, name) for name in cls.model_fields})
+
+
+class TransportOut(Out):
+    """How the message reached us."""
+
+    client_ip: str
+    client_name: str
+    helo: str
+    protocol: str
+    tls: str
+
+    @classmethod
+    def of(cls, transport: Transport) -> TransportOut:
+        return cls(**{name: getattr(transport, name) for name in cls.model_fields})
+
+
+class MessageOut(MessageItem):
+    """A message alone. `html` is null when it has none; `defects` say what was wrong with it."""
+
+    envelope: EnvelopeOut
+    to: tuple[MailboxOut, ...]
+    cc: tuple[MailboxOut, ...]
+    reply_to: tuple[MailboxOut, ...]
+    date: Instant | None
+    message_id: str
+    headers: tuple[tuple[str, str], ...]
+    text: str | None
+    html: HtmlOut | None
+    attachments: tuple[AttachmentOut, ...]
+    transport: TransportOut
+    defects: tuple[str, ...]
+
+    @classmethod
+    def of_detail(cls, detail: MessageDetail, safe: SafeHtml) -> MessageOut:
+        return cls(
+            **dict(MessageItem.of(detail.summary)),
+            envelope=EnvelopeOut.of(detail.envelope),
+            to=tuple(map(MailboxOut.of, detail.to)),
+            cc=tuple(map(MailboxOut.of, detail.cc)),
+            reply_to=tuple(map(MailboxOut.of, detail.reply_to)),
+            date=detail.date,
+            message_id=detail.message_id,
+            headers=detail.headers,
+            text=detail.text,
+            html=HtmlOut.of(safe) if detail.html is not None else None,
+            attachments=tuple(map(AttachmentOut.of, detail.attachments)),
+            transport=TransportOut.of(detail.transport),
+            defects=detail.defects,
+        )
+
+
+class HeadersOut(Out):
+    """Name and value of each header, in the order of the message."""
+
+    headers: tuple[tuple[str, str], ...]

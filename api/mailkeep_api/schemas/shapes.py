@@ -1,0 +1,44 @@
+"""What every model of the API is built on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from mailkeep.domain.clock import rfc3339
+
+MAX_SEQ: Final = 2**63 - 1  # what the database's integers hold
+MAX_PAGE: Final = 200
+
+Instant = Annotated[
+    datetime,
+    PlainSerializer(rfc3339, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-24T09:30:00.123456Z"]}),
+]
+Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_\-]{1,64}$")]
+Flag = Literal["0", "1", "false", "true"]
+
+
+class In(BaseModel):
+    """A request body: exactly these fields, of exactly these types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Query(BaseModel):
+    """Query parameters: text, read as what the field asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Out(BaseModel):
+    """An answer, or a part of one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StatusOut(Out):
+    status: Literal["ok"] = "ok"

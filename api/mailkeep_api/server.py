@@ -1,0 +1,47 @@
+"""Serving an application over HTTP, until told to stop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from mailkeep.config import split_listen
+from mailkeep.errors import ConfigurationError
+
+STOP_TIMEOUT_S: Final = 20  # for the requests that are under way; systemd waits 30
+
+log: Final[structlog.stdlib.BoundLogger] = structlog.get_logger()
+
+
+@asynccontextmanager
+async def serve_http(app: web.Application, listen: str) -> AsyncIterator[tuple[str, int]]:
+    """Serve while the block runs; gives host and port as bound. Leaving it finishes the requests under way.
+
+    Raises ConfigurationError when it cannot listen there.
+    """
+    host, port = split_listen(listen)
+    # Bodies with a Content-Encoding are refused, so nothing is ever unpacked here.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_TIMEOUT_S, auto_decompress=False)
+    await runner.setup()
+    try:
+        await _listen(runner, host, port, listen)
+        address = runner.addresses[0][:2]
+        log.info("http.listening", host=address[0], port=address[1])
+        yield address
+    finally:
+        await runner.cleanup()
+        log.info("http.stopped")
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int, listen: str) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise ConfigurationError(
+            f"http.listen: cannot listen on {listen} ({error.strerror or 'no such address'}): "
+            "stop what listens there, or choose another address"
+        ) from error
