@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -41,7 +42,8 @@ async def _listen(runner: web.AppRunner, host: str, port: int, listen: str) -> N
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
+        # A name that does not resolve has a negative number of its own (socket.gaierror).
+        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else "no such host"
         raise ConfigurationError(
-            f"http.listen: cannot listen on {listen} ({error.strerror or 'no such address'}): "
-            "stop what listens there, or choose another address"
+            f"http.listen: cannot listen on {listen} ({reason}): stop what listens there, or choose another address"
         ) from error
