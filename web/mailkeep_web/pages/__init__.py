@@ -1,1 +1,1 @@
-"""The pages, one module each; the template has the same name."""
+"""A module for each page; its templates have the same name."""

@@ -1,0 +1,80 @@
+"""/inbox/events: server-sent events that tell an open inbox of new mail. An event's id is a message's seq."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from mailkeep.errors import NotAuthenticated
+from mailkeep_api.auth import actor_of
+from mailkeep_api.keys import STOPPING
+from mailkeep_web.origin import refuse_other_sites
+from mailkeep_web.routing import Routes
+from mailkeep_web.visit import MAX_SEQ, MemberVisit
+
+routes: Final = Routes()
+
+HEARTBEAT_S: Final = 15  # proxies and browsers give up on a connection that is silent for longer than a minute
+RETRY_MS: Final = 2000
+
+
+@routes.member("GET", "/inbox/events")
+async def events(visit: MemberVisit) -> web.StreamResponse:
+    """Ends when the browser leaves, when the session ends, and at once when the server stops."""
+    refuse_other_sites(visit.request, visit.settings)
+    after = await _start(visit)
+    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream", "X-Accel-Buffering": "no"})
+    await response.prepare(visit.request)
+    if visit.request.method == "HEAD":
+        return response
+    try:
+        await response.write(f"retry: {RETRY_MS}\nid: {after}\n\n".encode())
+        await _tell(visit, response, after)
+    except ConnectionError:
+        return response  # the browser went away, which is how most streams end
+    return response
+
+
+async def _start(visit: MemberVisit) -> int:
+    """The seq after which mail is new: where the browser lost us, else what its page showed, else now."""
+    last_event_id = visit.request.headers.get("Last-Event-ID", "")
+    if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 20:
+        return min(int(last_event_id), MAX_SEQ)
+    after = visit.seq("after")
+    return await visit.core.inbox.latest_seq(visit.actor) if after is None else after
+
+
+async def _tell(visit: MemberVisit, response: web.StreamResponse, after: int) -> None:
+    stopping = visit.request.app[STOPPING]
+    while not stopping.is_set():
+        if not await _newer(visit, after):
+            await response.write(b": still here\n\n")
+        elif not stopping.is_set():
+            after = await visit.core.inbox.latest_seq(visit.actor)
+            await response.write(f"event: mail\nid: {after}\ndata: {after}\n\n".encode())
+        if not await _is_logged_in(visit):
+            await response.write(b"event: logout\ndata:\n\n")
+            return
+
+
+async def _newer(visit: MemberVisit, after: int) -> bool:
+    """Whether mail newer than `after` came before it was time for a heartbeat, or for us to stop."""
+    newer = asyncio.ensure_future(visit.core.inbox.wait_newer(visit.actor, after, timeout_s=HEARTBEAT_S))
+    stopping = asyncio.ensure_future(visit.request.app[STOPPING].wait())
+    try:
+        await asyncio.wait((newer, stopping), return_when=asyncio.FIRST_COMPLETED)
+        return newer.done() and newer.result()
+    finally:
+        for task in (newer, stopping):
+            task.cancel()
+        await asyncio.gather(newer, stopping, return_exceptions=True)
+
+
+async def _is_logged_in(visit: MemberVisit) -> bool:
+    try:
+        await actor_of(visit.core, visit.token)
+    except NotAuthenticated:
+        return False
+    return True

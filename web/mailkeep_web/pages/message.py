@@ -1,0 +1,151 @@
+"""/messages/{id}: one message, a tab at a time, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from aiohttp import web
+
+from mailkeep.domain.message import MessageDetail
+from mailkeep.domain.scope import Scope
+from mailkeep.errors import NotFound
+from mailkeep_api.documents import send_download, text_document
+from mailkeep_web.frame import SANDBOX, frame_document
+from mailkeep_web.mail_list import read_list
+from mailkeep_web.removed import removed_words
+from mailkeep_web.routing import Routes
+from mailkeep_web.visit import MemberVisit, see_other
+
+routes: Final = Routes()
+
+MAX_SOURCE_SHOWN: Final = 256 * 1024
+
+
+class Tab(StrEnum):
+    HTML = "html"
+    TEXT = "text"
+    HEADERS = "headers"
+    ATTACHMENTS = "attachments"
+    SOURCE = "source"
+    DELIVERY = "delivery"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStart:
+    """The beginning of a source as text, and whether that is all of it."""
+
+    text: str
+    complete: bool
+
+
+@routes.member("GET", "/messages/{message_id}")
+async def show(visit: MemberVisit) -> web.StreamResponse:
+    """Opening a message marks it as read. A browser that only fetches ahead, or for another site, does not open it."""
+    detail = await _detail(visit)
+    if detail.summary.read_at is None and _is_opened_by_reader(visit):
+        await visit.core.inbox.set_read(visit.actor, detail.summary.id, read=True)
+    tab = _tab(visit, detail)
+    context = {
+        "mail": await read_list(visit),
+        "open_id": detail.summary.id,
+        "detail": detail,
+        "tab": tab,
+        "sandbox": SANDBOX,
+        "may_write": Scope.MESSAGES_WRITE in visit.actor.scopes,
+        **await _content(visit, detail, tab),
+    }
+    return await visit.member_page("message.html", context)
+
+
+async def _content(visit: MemberVisit, detail: MessageDetail, tab: Tab) -> Mapping[str, object]:
+    """What one tab needs and the others do not."""
+    if tab is Tab.HTML and detail.html is not None:
+        safe = await visit.core.inbox.safe_html(detail)
+        return {"removed": removed_words(safe.removed), "truncated": safe.truncated}
+    if tab is Tab.SOURCE:
+        return {"source": await _source_start(visit, detail.summary.id)}
+    return {}
+
+
+def _tab(visit: MemberVisit, detail: MessageDetail) -> Tab:
+    wanted = visit.request.query.get("tab")
+    if wanted in set(Tab):
+        return Tab(wanted)
+    if detail.html is not None:
+        return Tab.HTML
+    return Tab.TEXT if detail.text is not None else Tab.SOURCE
+
+
+def _is_opened_by_reader(visit: MemberVisit) -> bool:
+    headers = visit.request.headers
+    if visit.request.method == "HEAD" or "Sec-Purpose" in headers or Scope.MESSAGES_WRITE not in visit.actor.scopes:
+        return False
+    return headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}
+
+
+async def _source_start(visit: MemberVisit, message_id: str) -> SourceStart:
+    download = await visit.core.inbox.source(visit.actor, message_id)
+    start = await _first(download.chunks, MAX_SOURCE_SHOWN)
+    return SourceStart(start.decode("utf-8", errors="replace"), complete=download.size_bytes <= len(start))
+
+
+async def _first(chunks: AsyncIterator[bytes], count: int) -> bytes:
+    start = bytearray()
+    async for chunk in chunks:
+        start += chunk
+        if len(start) >= count:
+            break
+    return bytes(start[:count])
+
+
+@routes.member("GET", "/messages/{message_id}/html")
+async def html(visit: MemberVisit) -> web.StreamResponse:
+    """The sanitised HTML, for the frame of the message's page."""
+    detail = await _detail(visit)
+    if detail.html is None:
+        raise NotFound("no HTML in this message")
+    return frame_document(await visit.core.inbox.safe_html(detail))
+
+
+@routes.member("GET", "/messages/{message_id}/html.txt")
+async def html_as_received(visit: MemberVisit) -> web.StreamResponse:
+    """The HTML as received: text, never a document."""
+    detail = await _detail(visit)
+    if detail.html is None:
+        raise NotFound("no HTML in this message")
+    return text_document(detail.html)
+
+
+@routes.member("GET", "/messages/{message_id}/source")
+async def source(visit: MemberVisit) -> web.StreamResponse:
+    return await send_download(visit.request, await visit.core.inbox.source(visit.actor, _message_id(visit)))
+
+
+@routes.member("GET", "/messages/{message_id}/attachments/{attachment_id}")
+async def attachment(visit: MemberVisit) -> web.StreamResponse:
+    attachment_id = visit.request.match_info["attachment_id"]
+    download = await visit.core.inbox.attachment(visit.actor, _message_id(visit), attachment_id)
+    return await send_download(visit.request, download)
+
+
+@routes.member("POST", "/messages/{message_id}/unread")
+async def mark_unread(visit: MemberVisit) -> web.StreamResponse:
+    await visit.core.inbox.set_read(visit.actor, _message_id(visit), read=False)
+    return see_other("/inbox")
+
+
+@routes.member("POST", "/messages/{message_id}/delete")
+async def delete(visit: MemberVisit) -> web.StreamResponse:
+    await visit.core.inbox.delete(visit.actor, _message_id(visit))
+    return see_other("/inbox?done=message-deleted")
+
+
+def _message_id(visit: MemberVisit) -> str:
+    return visit.request.match_info["message_id"]
+
+
+async def _detail(visit: MemberVisit) -> MessageDetail:
+    return await visit.core.inbox.read(visit.actor, _message_id(visit))

@@ -1,0 +1,48 @@
+"""Templates: Jinja2 with everything escaped, and a name that is not defined is an error, not a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from mailkeep.domain.clock import rfc3339
+from mailkeep_web import words
+from mailkeep_web.security import PAGE_HEADERS
+
+
+class Templates:
+    """The templates of every page. `static_url` gives the address of a static file."""
+
+    def __init__(self, static_url: Callable[[str], str]) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("mailkeep_web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals["static"] = static_url
+        self._environment.filters.update(
+            age=words.age, utc=words.utc, day=words.day, rfc3339=rfc3339, size=words.size, linked=words.linked
+        )
+
+    def html(self, template: str, context: Mapping[str, object]) -> str:
+        return self._environment.get_template(template).render(context)
+
+    def response(self, template: str, context: Mapping[str, object], *, status: int) -> web.Response:
+        body = self.html(template, context)
+        # A subject can hold half a surrogate pair that arrived as bytes; no encoding of the page has one.
+        return web.Response(
+            status=status,
+            body=body.encode("utf-8", errors="replace"),
+            content_type="text/html",
+            charset="utf-8",
+            headers=PAGE_HEADERS,
+        )
+
+
+TEMPLATES: Final = web.AppKey("templates", Templates)

@@ -1,0 +1,103 @@
+"""Pages declare who may see them; here that is enforced, for every page in one place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from mailkeep.bootstrap import Core
+from mailkeep.config import Settings
+from mailkeep.domain.scope import Actor
+from mailkeep.errors import NotAuthenticated, NotFound
+from mailkeep_api.auth import API_TOKEN_PREFIX, actor_of
+from mailkeep_api.keys import ACTOR
+from mailkeep_web.cookies import session_token
+from mailkeep_web.origin import require_same_origin
+from mailkeep_web.visit import MemberVisit, Visit
+
+PublicHandler = Callable[[Visit], Awaitable[web.StreamResponse]]
+MemberHandler = Callable[[MemberVisit], Awaitable[web.StreamResponse]]
+RequestHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_READING: Final = frozenset({"GET", "HEAD"})
+_ID: Final = re.compile(r"[A-Za-z0-9_\-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class PublicRoute:
+    """A page for everybody."""
+
+    method: str
+    path: str
+    handler: PublicHandler
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRoute:
+    """A page for those who are logged in; others are led to the log-in."""
+
+    method: str
+    path: str
+    handler: MemberHandler
+
+
+class Routes:
+    """The routes of one module of pages."""
+
+    def __init__(self) -> None:
+        self._routes: list[PublicRoute | MemberRoute] = []
+
+    def __iter__(self) -> Iterator[PublicRoute | MemberRoute]:
+        return iter(self._routes)
+
+    def public(self, method: str, path: str) -> Callable[[PublicHandler], PublicHandler]:
+        def declare(handler: PublicHandler) -> PublicHandler:
+            self._routes.append(PublicRoute(method, path, handler))
+            return handler
+
+        return declare
+
+    def member(self, method: str, path: str) -> Callable[[MemberHandler], MemberHandler]:
+        def declare(handler: MemberHandler) -> MemberHandler:
+            self._routes.append(MemberRoute(method, path, handler))
+            return handler
+
+        return declare
+
+
+def bind(route: PublicRoute | MemberRoute, core: Core, settings: Settings) -> RequestHandler:
+    """An aiohttp handler that lets nobody in whom the route does not admit."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.method not in _READING:
+            require_same_origin(request, settings)
+        if not all(_ID.fullmatch(value) for value in request.match_info.values()):
+            raise NotFound("no id of ours looks like this")
+        if isinstance(route, PublicRoute):
+            return await route.handler(Visit(request, core, settings))
+        token, actor = await session_of(request, core, settings)
+        return await route.handler(MemberVisit(request, core, settings, actor=actor, token=token))
+
+    return handle
+
+
+async def session_of(request: web.Request, core: Core, settings: Settings) -> tuple[str, Actor]:
+    """The session in the request's cookie and its actor. Raises NotAuthenticated; an API token is no session."""
+    token = session_token(request, settings)
+    if not token or token.startswith(API_TOKEN_PREFIX):
+        raise NotAuthenticated("no session")
+    request[ACTOR] = await actor_of(core, token)
+    return token, request[ACTOR]
+
+
+async def is_member(visit: Visit) -> bool:
+    """Whether whoever sees a public page is logged in."""
+    try:
+        await session_of(visit.request, visit.core, visit.settings)
+    except NotAuthenticated:
+        return False
+    return True

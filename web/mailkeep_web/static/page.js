@@ -1,0 +1,59 @@
+// Small comforts on every page. Nothing here is needed to use it.
+"use strict";
+
+// Buttons that copy show themselves only where they can work: the clipboard needs https or this machine.
+function offerCopying(root) {
+  if (!navigator.clipboard) return;
+  for (const button of root.querySelectorAll("button[data-copy]")) button.hidden = false;
+}
+
+async function copy(button) {
+  const label = button.querySelector("[data-label]");
+  const before = label.textContent;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    label.textContent = "Copied";
+  } catch {
+    label.textContent = "Not allowed";
+  }
+  setTimeout(() => { label.textContent = before; }, 2000);
+}
+
+// A filter that applies itself needs no button of its own.
+function applyFiltersAtOnce(root) {
+  for (const form of root.querySelectorAll("form[data-autosubmit]")) {
+    form.querySelector("button").hidden = true;
+    form.addEventListener("change", () => form.requestSubmit());
+  }
+}
+
+// After a part was replaced the keyboard must not be left on something that is gone or hidden.
+function keepFocus() {
+  const active = document.activeElement;
+  if (active && active !== document.body && active.checkVisibility()) return;
+  document.getElementById("reading-title")?.focus({ preventScroll: true });
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (button) copy(button);
+  for (const open of document.querySelectorAll("details.confirm[open]")) {
+    if (!open.contains(event.target)) open.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const open of document.querySelectorAll("details.confirm[open]")) {
+    open.open = false;
+    open.querySelector("summary").focus();
+  }
+});
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  offerCopying(event.target);
+  keepFocus();
+});
+
+offerCopying(document);
+applyFiltersAtOnce(document);

@@ -1,0 +1,58 @@
+"""One request to a page: what its handler may use, and the answers it can give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from mailkeep.bootstrap import Core
+from mailkeep.config import Settings
+from mailkeep.domain.scope import Actor
+from mailkeep_api.problems import MALFORMED, RequestProblem
+from mailkeep_web.rendering import TEMPLATES
+
+MAX_SEQ: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request by anybody."""
+
+    request: web.Request
+    core: Core
+    settings: Settings
+
+    def page(self, template: str, context: Mapping[str, object], *, status: int = 200) -> web.Response:
+        """A whole page, or a part of one, from the template of that name."""
+        shared = {"settings": self.settings, "path": self.request.path, "user": None}
+        return self.request.app[TEMPLATES].response(template, {**shared, **context}, status=status)
+
+    def seq(self, name: str) -> int | None:
+        """A query parameter that is a message's seq. Raises RequestProblem (400)."""
+        text = self.request.query.get(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= MAX_SEQ):
+            raise RequestProblem(MALFORMED)
+        return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberVisit(Visit):
+    """A request by somebody who is logged in."""
+
+    actor: Actor
+    token: str
+
+    async def member_page(self, template: str, context: Mapping[str, object], *, status: int = 200) -> web.Response:
+        """A page that says who is logged in."""
+        user = await self.core.accounts.user(self.actor)
+        return self.page(template, {**context, "user": user}, status=status)
+
+
+def see_other(path: str) -> web.Response:
+    """After a form was taken, the browser fetches the page that shows the result (RFC 9110 section 15.4.4)."""
+    return web.Response(status=303, headers={"Location": path})

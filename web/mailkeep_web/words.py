@@ -1,0 +1,68 @@
+"""Numbers, moments and addresses as people read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from mailkeep.domain.clock import utc_now
+
+_MINUTE: Final = 60
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+_WEB_ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`{}|\\^]{1,2000}", re.IGNORECASE)
+_ENDS_A_SENTENCE: Final = ".,;:!?)]"
+
+
+def age(moment: datetime) -> str:
+    """`now`, `4 min`, `3 h`, `2 d`, then the date: short, and the same in every time zone."""
+    seconds = int((utc_now() - moment).total_seconds())
+    if seconds < _MINUTE:
+        return "now"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR} h"
+    if seconds < 7 * _DAY:
+        return f"{seconds // _DAY} d"
+    return f"{moment.astimezone(UTC).day} {moment.astimezone(UTC):%b}"
+
+
+def utc(moment: datetime) -> str:
+    """`24 Nov 2026, 09:30:00 UTC`."""
+    moment = moment.astimezone(UTC)
+    return f"{moment.day} {moment:%b %Y, %H:%M:%S} UTC"
+
+
+def day(moment: datetime) -> str:
+    """`24 Nov 2026`, in UTC."""
+    moment = moment.astimezone(UTC)
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def size(count: int) -> str:
+    """Bytes in the largest unit that leaves a number to look at: `812 B`, `1.4 kB`, `25 MB`."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB"):
+        if amount < 999.5:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 9.95 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 script`, `2 scripts`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def linked(text: str) -> Iterator[tuple[str, str]]:
+    """`text` in pieces: (piece, address) for a web address in it, (piece, "") for the rest. Escape afterwards."""
+    end = 0
+    for match in _WEB_ADDRESS.finditer(text):
+        address = match.group().rstrip(_ENDS_A_SENTENCE)
+        yield text[end : match.start()], ""
+        yield address, address
+        end = match.start() + len(address)
+    yield text[end:], ""
