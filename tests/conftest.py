@@ -8,33 +8,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Final
 
 import pytest
 
-from services.daemon import ServiceMissing
 from services.mailkeep import DOMAIN, Mailkeep, installed_mailkeep
 from services.mariadb import MariaDb, running_mariadb
 from services.postfix import Postfix, running_postfix
+from services.required import required
 
-Service = TypeVar("Service")
-
-
-def skip_or_fail(reason: str) -> NoReturn:
-    """The test cannot run here: a failure where services are required, a named skip elsewhere."""
-    if os.environ.get("MAILKEEP_TEST_REQUIRE_SERVICES") == "1":
-        pytest.fail(f"required: {reason}", pytrace=False)
-    pytest.skip(reason)
+MEASURED: Final = pytest.StashKey[list[str]]()
 
 
-def required(stack: ExitStack, service: AbstractContextManager[Service]) -> Service:
-    """The started service, or no test."""
-    try:
-        return stack.enter_context(service)
-    except ServiceMissing as missing:
-        skip_or_fail(str(missing))
+@pytest.fixture
+def report_measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Takes what a test measured and does not judge; it stands at the end of the run, with the test's name."""
+    lines = request.config.stash.setdefault(MEASURED, [])
+    return lambda text: lines.append(f"{request.node.name}: {text}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash.get(MEASURED, []):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -63,9 +60,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
-def mailkeep(database_url: str, tmp_path: Path) -> Iterator[Mailkeep]:
+def mailkeep_settings() -> dict[str, str]:
+    """What an installation sets beside the defaults of the tests; a module that needs other settings overrides it."""
+    return {}
+
+
+@pytest.fixture
+def mailkeep(database_url: str, tmp_path: Path, mailkeep_settings: dict[str, str]) -> Iterator[Mailkeep]:
     """An installation with its schema and token, nothing started. What the test starts must end cleanly."""
-    with installed_mailkeep(tmp_path, database_url=database_url) as installation:
+    with installed_mailkeep(tmp_path, database_url=database_url, settings=mailkeep_settings) as installation:
         yield installation
 
 

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import aiohttp
 
+from services.mailkeep import Customer
+
 PAGE: Final = 200
 POLL_S: Final = 0.1
 
@@ -65,3 +67,11 @@ async def api_client(url: str) -> AsyncIterator[ApiClient]:
     """A client that is nobody yet: see `log_in`."""
     async with aiohttp.ClientSession(url, timeout=aiohttp.ClientTimeout(total=60)) as session:
         yield ApiClient(session)
+
+
+@asynccontextmanager
+async def logged_in(url: str, customer: Customer) -> AsyncIterator[ApiClient]:
+    """A client that calls as a customer."""
+    async with api_client(url) as client:
+        await client.log_in(customer.email, customer.password)
+        yield client

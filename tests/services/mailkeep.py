@@ -107,6 +107,11 @@ class Mailkeep:
         self.mxd.start()
         self.mxd.wait_ready(lambda: accepts_connections(self.lmtp_port))
 
+    def start(self) -> None:
+        """The API and mxd, apart."""
+        self.start_api()
+        self.start_mxd()
+
     def start_serve(self) -> None:
         self.serve.start()
         self.serve.wait_ready(lambda: self._api_ready() and accepts_connections(self.lmtp_port))

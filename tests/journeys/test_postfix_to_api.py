@@ -1,0 +1,82 @@
+"""A real Postfix relays to mxd over LMTP, and what was sent is read back over the API."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from services.api import ApiClient
+from services.mailkeep import Customer, Mailkeep
+from services.postfix import Postfix
+from services.required import required_program
+
+MAIL = (
+    b"""\
+From: Sender <sender@client.test>
+To: Alice <alice@customer.test>
+Subject: =?utf-8?q?H=C3=A9llo?= from swaks
+Date: Tue, 24 Nov 2026 09:30:00 +0000
+Message-ID: <journey-1@client.test>
+MIME-Version: 1.0
+Content-Type: text/plain; charset=utf-8
+Content-Transfer-Encoding: 8bit
+
+Gr\xc3\xbc\xc3\x9fe, and a line of 3,000 characters:
+%s
+.
+..two dots first
+""".replace(b"\n", b"\r\n")
+    % (b"x" * 3_000)
+)
+
+
+async def test_a_mail_from_swaks_is_read_over_the_api_with_its_bytes_intact(
+    running: Mailkeep,
+    customer: Customer,
+    inbox: ApiClient,
+    start_postfix: Callable[[Mailkeep], Postfix],
+    tmp_path: Path,
+) -> None:
+    postfix = start_postfix(running)
+    file = tmp_path / "mail.eml"
+    file.write_bytes(MAIL)
+
+    _run("swaks", f"--server=127.0.0.1:{postfix.port}", "--from=sender@client.test", f"--to={customer.address}",
+         "--ehlo=client.test", f"--data=@{file}")  # fmt: skip
+    [summary] = await inbox.wait_for_messages(1)
+
+    assert summary["subject"] == "Héllo from swaks"
+    assert summary["from"] == {"name": "Sender", "address": "sender@client.test"}
+    assert summary["address"] == customer.address
+    source = await inbox.source(summary["id"])
+    assert source.endswith(MAIL)
+    trace = source.removesuffix(MAIL)
+    assert trace.startswith(b"Received: from client.test")
+    message = await inbox.call("GET", f"/api/v1/messages/{summary['id']}")
+    assert message["envelope"] == {"mail_from": "sender@client.test", "rcpt_to": [customer.address]}
+    assert "Grüße, and a line" in message["text"]
+    assert message["message_id"].strip("<>") == "journey-1@client.test"
+    assert message["transport"]["helo"] == "client.test"  # by XFORWARD: the client of Postfix, not Postfix
+
+
+async def test_every_mail_from_smtp_source_arrives_once(
+    running: Mailkeep, customer: Customer, inbox: ApiClient, start_postfix: Callable[[Mailkeep], Postfix]
+) -> None:
+    postfix = start_postfix(running)
+
+    _run("smtp-source", "-s", "5", "-m", "60", "-l", "8000", "-f", "sender@client.test", "-t", customer.address,
+         f"inet:127.0.0.1:{postfix.port}")  # fmt: skip
+    postfix.wait_empty()
+
+    found = await inbox.wait_for_messages(60)
+    assert sorted(message["seq"] for message in found) == list(range(1, 61))
+    assert {delivery.status for delivery in postfix.deliveries()} == {"sent"}
+    assert all(message["size_bytes"] >= 8_000 for message in found)
+
+
+def _run(program: str, *arguments: str) -> None:
+    done = subprocess.run(
+        [required_program(program), *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
