@@ -29,10 +29,11 @@ if [ ! -e "$policy" ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 echo "make test: installing$missing" >&2
-apt-get -qq update
 if command -v debconf-set-selections >/dev/null; then
     echo "postfix postfix/main_mailer_type select Local only" | debconf-set-selections
 fi
 # Without a font Chromium lays out empty boxes.
 # shellcheck disable=SC2086 # one word a package
-apt-get -qq install -y --no-install-recommends $missing fonts-dejavu-core >/dev/null
+if ! apt-get -qq update || ! apt-get -qq install -y --no-install-recommends $missing fonts-dejavu-core >/dev/null; then
+    echo "make test: could not install them: the tests that need them are skipped" >&2
+fi
