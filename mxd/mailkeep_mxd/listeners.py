@@ -1,0 +1,112 @@
+"""Starts and stops what mxd listens on: LMTP, SMTP for development, and Postfix's policy requests."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from mailkeep.bootstrap import Core
+from mailkeep.config import Settings, split_listen
+from mailkeep.errors import ConfigurationError
+from mailkeep_mxd.binding import listening
+from mailkeep_mxd.checkpoint import FILE_NAME, Checkpoint
+from mailkeep_mxd.connections import Connections
+from mailkeep_mxd.feed import RecipientSource, is_loopback
+from mailkeep_mxd.follower import FeedFollower
+from mailkeep_mxd.memory import MemoryBudget
+from mailkeep_mxd.policy import PolicyServer
+from mailkeep_mxd.protocol import silence_aiosmtpd
+from mailkeep_mxd.recipients import RecipientDirectory
+from mailkeep_mxd.session import LMTP, SMTP, Door
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RunningMxd:
+    """Where it listens, as `host:port` or `unix:/path`; empty for a listener that is off."""
+
+    lmtp: str
+    smtp: str
+    policy: str
+
+
+@asynccontextmanager
+async def run_mxd(
+    settings: Settings, core: Core | None, source: RecipientSource, *, smtp: bool
+) -> AsyncIterator[RunningMxd]:
+    """Listen until the block ends; then stop accepting, finish what is under way, and close.
+
+    `core` is None where no mail is taken and only policy requests are answered. Raises ConfigurationError when a
+    listener cannot start.
+    """
+    silence_aiosmtpd()
+    async with AsyncExitStack() as stack:
+        directory = await stack.enter_async_context(_directory(settings, source))
+        policy = lmtp_place = smtp_place = ""
+        if settings.policy.enabled:
+            policy = await stack.enter_async_context(_policy_listener(settings.policy.listen, directory))
+        if settings.lmtp.enabled or smtp:
+            connections = Connections(_door(settings, core, directory))
+            stack.push_async_callback(connections.finish)
+        if settings.lmtp.enabled:
+            listener = listening("lmtp.listen", settings.lmtp.listen, lambda: connections.accept(LMTP))
+            lmtp_place = await stack.enter_async_context(listener)
+        if smtp:
+            listener = listening("smtp.listen", settings.smtp.listen, lambda: connections.accept(SMTP))
+            smtp_place = await stack.enter_async_context(listener)
+        log.info("mxd.listening", lmtp=lmtp_place, smtp=smtp_place, policy=policy)
+        yield RunningMxd(lmtp=lmtp_place, smtp=smtp_place, policy=policy)
+        log.info("mxd.stopping")
+
+
+@asynccontextmanager
+async def _directory(settings: Settings, source: RecipientSource) -> AsyncIterator[RecipientDirectory]:
+    """The recipients, followed; and saved, where the feed may be away at the next start."""
+    follower = FeedFollower(source)
+    checkpoint = Checkpoint(follower, settings.data_dir / FILE_NAME) if source.is_remote else None
+    if checkpoint is not None:
+        await checkpoint.restore()
+    tasks = [asyncio.create_task(follower.follow())]
+    if checkpoint is not None:
+        tasks.append(asyncio.create_task(checkpoint.keep()))
+    try:
+        # Most often the first answer is a matter of milliseconds, and then no mail is deferred at start.
+        await follower.first_attempt(timeout_s=settings.recipients.timeout_s)
+        yield RecipientDirectory(follower, max_age_s=settings.recipients.max_age)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if checkpoint is not None:
+            await checkpoint.save()
+
+
+@asynccontextmanager
+async def _policy_listener(listen: str, directory: RecipientDirectory) -> AsyncIterator[str]:
+    """Whoever can ask it can find out which addresses exist, so it is only for this machine."""
+    if not is_loopback(split_listen(listen)[0]):
+        raise ConfigurationError(f"policy.listen is {listen!r}: it must be an address of this machine, like 127.0.0.1")
+    server = PolicyServer(directory)
+    try:
+        async with listening("policy.listen", listen, server.protocol) as place:
+            yield place
+    finally:
+        await server.close()
+
+
+def _door(settings: Settings, core: Core | None, directory: RecipientDirectory) -> Door:
+    if core is None:
+        raise ConfigurationError("this mxd takes mail and so needs the database: set lmtp.enabled to false, or open it")
+    return Door(
+        limits=settings.lmtp,
+        hostname=settings.lmtp.hostname or socket.gethostname(),
+        recipients=directory,
+        ingest=core.ingest,
+        memory=MemoryBudget(settings.lmtp.memory_budget_bytes, wait_s=settings.lmtp.memory_wait_s),
+    )

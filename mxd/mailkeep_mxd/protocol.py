@@ -1,0 +1,324 @@
+"""aiosmtpd's SMTP protocol with what we correct in it (version 1.4.6).
+
+aiosmtpd keeps the transport, the stream, the timer and, later, STARTTLS. Ours are: the command loop (CRLF only, one
+limit for a line, bounded memory, an error budget), replies that are written together when the loop comes round
+(RFC 2920), DATA in chunks, an end to every exception that tells nothing and leaves nothing behind, and silence in
+the log about what the client said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Final, cast
+
+import structlog
+from aiosmtpd.smtp import SMTP
+
+from mailkeep.domain.ids import new_id
+from mailkeep_mxd import replies
+from mailkeep_mxd.data import CRLF, content_chunks
+from mailkeep_mxd.faults import log_fault
+from mailkeep_mxd.replies import Reply
+from mailkeep_mxd.session import Door, Flavour, MailSession
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+STREAM_LIMIT_BYTES: Final = 64 * 1024
+MAX_COMMAND_BYTES: Final = 512  # RFC 5321 section 4.5.3.1.4, with its CRLF
+# MAIL is longer by SIZE= (RFC 1870 section 3), BODY= (RFC 6152 section 2) and SMTPUTF8 (RFC 6531 section 3.4).
+MAX_MAIL_BYTES: Final = MAX_COMMAND_BYTES + 26 + 17 + 10
+MAX_SKIPPED_BYTES: Final = 4 * 1024 * 1024  # of a line that is too long, before the client is given up
+
+WRITE_TOGETHER_BYTES: Final = 16 * 1024
+COMMANDS_IN_A_ROW: Final = 100
+LINGER_S: Final = 2.0
+CLOSE_S: Final = 5.0
+
+# A browser that was made to speak to us (a cross-protocol attack): nothing of what follows is a command.
+_HTTP_VERBS: Final = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE", "PATCH"})
+# The arguments of these are addresses, and are refused as such (501 5.1.3) whatever they hold.
+_WITH_ADDRESS: Final = frozenset({"MAIL", "RCPT"})
+
+
+def silence_aiosmtpd() -> None:
+    """Its logger writes whole commands and message lines; what we log are ids, sizes and codes."""
+    logger = logging.getLogger("mail.log")
+    logger.setLevel(logging.CRITICAL + 1)
+    logger.propagate = False
+
+
+class _NoHooks:
+    """aiosmtpd's handler object; the session takes its place."""
+
+    def __dir__(self) -> list[str]:
+        return []
+
+
+_NO_HOOKS: Final = _NoHooks()
+
+
+class MailProtocol(SMTP):
+    """One connection, which is in `open_sessions` from its start until its conversation is over."""
+
+    line_length_limit = STREAM_LIMIT_BYTES  # what aiosmtpd gives to its StreamReader
+    command_size_limits: dict[str, int] = {}  # noqa: RUF012 - aiosmtpd clears and grows its own, shared by all; unused
+
+    def __init__(self, door: Door, flavour: Flavour, *, open_sessions: set[MailProtocol]) -> None:
+        super().__init__(
+            _NO_HOOKS,
+            hostname=door.hostname,
+            timeout=door.limits.idle_timeout_s,
+            data_size_limit=door.limits.max_message_bytes,
+            enable_SMTPUTF8=True,
+            loop=asyncio.get_running_loop(),
+        )
+        self._limits = door.limits
+        self._session = MailSession(self, door, flavour)
+        self._open_sessions = open_sessions
+        self._id = new_id()
+        self._fed_bytes = 0
+        self._taken_bytes = 0
+        self._outgoing: list[bytes] = []
+        self._outgoing_bytes = 0
+        self._write_paused = False
+        self._waiting_since: float | None = None
+        self._awaits_command = False
+        self._errors = 0
+        self._hanging_up = False
+        self._stopping = False
+
+    def __dir__(self) -> list[str]:
+        """Empty: aiosmtpd looks through all attributes of each new connection for verbs, which costs more than MAIL."""
+        return []
+
+    # The wire, as the session sees it
+
+    @property
+    def client_ip(self) -> str:
+        peer = self._stream.get_extra_info("peername")
+        return str(peer[0]) if isinstance(peer, tuple) else ""
+
+    @property
+    def has_input(self) -> bool:
+        return self._fed_bytes > self._taken_bytes
+
+    def send(self, *answers: Reply) -> None:
+        """Queue replies; they are written when the loop comes round, or sooner when there are many."""
+        self._errors += sum(answer.blames_client for answer in answers)
+        self._queue(b"".join(answer.encode() for answer in answers))
+
+    def send_lines(self, *lines: str) -> None:
+        self._queue("".join(f"{line}\r\n" for line in lines).encode())
+
+    def hang_up(self) -> None:
+        self._hanging_up = True
+
+    async def content(self) -> AsyncIterator[bytes]:
+        """The message, unstuffed (see data.py). Raises IncompleteReadError when the client is gone."""
+        await self._put_back_crlf()
+        self._waiting_since = self.loop.time()
+        async for chunk in content_chunks(self._reader, self._took):
+            self._waiting_since = None
+            yield chunk
+            self._waiting_since = self.loop.time()
+        self._waiting_since = None
+
+    # The life of the connection, called by the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._stream = cast("asyncio.Transport", transport)
+        super().connection_made(transport)
+        self._open_sessions.add(self)
+        self.conversation.add_done_callback(lambda _: self._open_sessions.discard(self))
+        log.debug("session.opened", session_id=self._id, client_ip=self.client_ip)
+
+    def data_received(self, data: bytes) -> None:
+        self._fed_bytes += len(data)
+        super().data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """Answer what was sent before; aiosmtpd would drop it."""
+        return asyncio.StreamReaderProtocol.eof_received(self)
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        super().resume_writing()
+
+    def _timeout_cb(self) -> None:
+        """Called by aiosmtpd's timer. Only the time for which the client keeps us waiting counts."""
+        if self._stream.is_closing():
+            self._stream.abort()  # the client does not even read our last reply
+            return
+        now = self.loop.time()
+        remaining_s = (self._waiting_since or now) + self._limits.idle_timeout_s - now
+        if remaining_s > 0:
+            self._reset_timeout(remaining_s)
+            return
+        log.info("session.idle", session_id=self._id)
+        self._say_last(replies.IDLE_TOO_LONG)
+
+    # Stopping
+
+    @property
+    def conversation(self) -> asyncio.Task[None]:
+        """The task that answers the client; it ends when the connection does, or before."""
+        return cast("asyncio.Task[None]", self._handler_coroutine)
+
+    def stop(self) -> None:
+        """Say 421 and close: at once between commands, after its replies when a command or a message is under way."""
+        self._stopping = True
+        if self._awaits_command:
+            self._say_last(replies.SHUTTING_DOWN)
+
+    def abort(self) -> None:
+        """Close at once; a message that was not answered stays with the client."""
+        self._say_last(replies.SHUTTING_DOWN)
+        self._stream.abort()
+
+    def _say_last(self, reply: Reply) -> None:
+        """From outside of the conversation, which ends with the connection."""
+        if not self._hanging_up:
+            self.send(reply)
+        self._close()
+
+    def _close(self) -> None:
+        self._hanging_up = True
+        self._flush()
+        self._stream.close()
+        if self.transport is not None:
+            self._reset_timeout(CLOSE_S)
+
+    # The conversation
+
+    async def _handle_client(self) -> None:
+        structlog.contextvars.bind_contextvars(session_id=self._id)
+        try:
+            self._session.greet()
+            await self._converse()
+            await self._close_gently()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            log.debug("session.client_gone")
+        except Exception as error:  # noqa: BLE001 - the edge of the room
+            log_fault("session.failed", error)
+            self._session.reset()
+            self.send(replies.TRY_AGAIN)
+            await self._close_gently()
+        finally:
+            self._close()
+
+    async def _converse(self) -> None:
+        in_a_row = 0
+        while not self._hanging_up:
+            line = await self._read_command()
+            await self._obey(line)
+            if not self._hanging_up:
+                self._check_budget()
+            in_a_row += 1
+            if self._outgoing_bytes > WRITE_TOGETHER_BYTES or self._write_paused:
+                await self._drain()
+            elif in_a_row >= COMMANDS_IN_A_ROW:
+                in_a_row = 0
+                await asyncio.sleep(0)  # let the others in: what was pipelined is read without waiting
+
+    async def _obey(self, line: bytes) -> None:
+        verb_bytes, _, argument = line.rstrip(b"\r\n").partition(b" ")
+        verb = verb_bytes.upper().decode("ascii", "replace")
+        limit = MAX_MAIL_BYTES if verb == "MAIL" else MAX_COMMAND_BYTES
+        text = line[:-2]
+        is_text = line.endswith(CRLF) and (verb in _WITH_ADDRESS or not (b"\r" in text or b"\0" in text))
+        if not is_text or len(line) > limit or not verb.isalpha():
+            self.send(replies.SYNTAX_ERROR)
+        elif verb in _HTTP_VERBS:
+            self.send(replies.UNKNOWN_COMMAND)
+            self.hang_up()
+        else:
+            await self._session.obey(verb, argument.rstrip(b"\r\n ").decode("utf-8", "surrogateescape"))
+
+    def _check_budget(self) -> None:
+        if self._stopping:
+            self.send(replies.SHUTTING_DOWN)
+            self.hang_up()
+        elif self._errors >= self._limits.max_errors or (
+            self._session.refused_recipients >= max(self._limits.max_errors, self._limits.max_recipients)
+        ):
+            log.info("session.too_many_errors", errors=self._errors, refused=self._session.refused_recipients)
+            self.send(replies.TOO_MANY_ERRORS)
+            self.hang_up()
+
+    async def _read_command(self) -> bytes:
+        """A line with its end. One that is too long is read and thrown away, and comes back as a wrong one."""
+        self._waiting_since = self.loop.time()
+        self._awaits_command = True
+        skipped_bytes = 0
+        while True:
+            try:
+                line = await self._reader.readuntil(b"\n")
+                break
+            except asyncio.LimitOverrunError as overrun:
+                skipped_bytes += len(await self._reader.read(overrun.consumed))
+                if skipped_bytes > MAX_SKIPPED_BYTES:
+                    self._errors += self._limits.max_errors
+                    line = b""
+                    break
+        self._took(skipped_bytes + len(line))
+        self._awaits_command = False
+        self._waiting_since = None
+        return b"" if skipped_bytes else line
+
+    def _took(self, count: int) -> None:
+        self._taken_bytes += count
+
+    async def _put_back_crlf(self) -> None:
+        """Put the CRLF of the DATA command before what follows it, where data.py wants it.
+
+        A client that did not wait for 354 has sent some of the content already: it is taken out and fed again.
+        """
+        early = await self._reader.read(self._fed_bytes - self._taken_bytes) if self.has_input else b""
+        is_at_end = self._reader.at_eof()
+        if is_at_end:  # a reader takes no more after its end
+            self._reader = asyncio.StreamReader(limit=STREAM_LIMIT_BYTES, loop=self.loop)
+        self._reader.feed_data(CRLF + early)
+        self._fed_bytes += len(CRLF)
+        if is_at_end:
+            self._reader.feed_eof()
+
+    # Writing
+
+    def _queue(self, data: bytes) -> None:
+        if not self._outgoing:
+            self.loop.call_soon(self._flush)
+        self._outgoing.append(data)
+        self._outgoing_bytes += len(data)
+
+    def _flush(self) -> None:
+        if self._outgoing and not self._stream.is_closing():
+            self._stream.write(b"".join(self._outgoing))
+        self._outgoing.clear()
+        self._outgoing_bytes = 0
+
+    async def _drain(self) -> None:
+        self._flush()
+        self._waiting_since = self.loop.time()
+        await self._writer.drain()
+        self._waiting_since = None
+
+    async def _close_gently(self) -> None:
+        """Half-close and read on for a moment: closing over unread input resets the connection, and the client
+        might never see our last reply."""
+        self._hanging_up = True
+        self._flush()
+        if self._stream.is_closing() or not self._stream.can_write_eof():
+            return
+        self._stream.write_eof()
+        try:
+            async with asyncio.timeout(LINGER_S):
+                while await self._reader.read(STREAM_LIMIT_BYTES):
+                    pass
+        except TimeoutError:
+            log.debug("session.linger_over")

@@ -1,0 +1,273 @@
+"""What one client may say, and what it is told: the verbs of LMTP (RFC 2033) and SMTP (RFC 5321).
+
+The session unpacks the wire, asks the recipient directory and core, and packs the answer. It decides nothing about
+mail, and knows nothing of sockets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import structlog
+
+from mailkeep.config import Lmtp
+from mailkeep.domain.message import Transport
+from mailkeep.errors import MemoryBudgetExceeded
+from mailkeep.services.ingest import AcceptedRecipient, Incoming, Ingest
+from mailkeep_mxd import replies
+from mailkeep_mxd.delivery import answer_each, answer_once, receive, without_duplicates
+from mailkeep_mxd.memory import MemoryBudget, Reservation
+from mailkeep_mxd.recipients import RecipientDirectory
+from mailkeep_mxd.replies import Reply
+from mailkeep_mxd.syntax import MailArgument, Rejected, parse_mail, parse_rcpt
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+# RFC 5321 section 4.1.1.1 wants a domain or a literal; what is printable is kept: it is shown, and never used.
+_CLIENT_NAME: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What all sessions of the process share."""
+
+    limits: Lmtp
+    hostname: str
+    recipients: RecipientDirectory
+    ingest: Ingest
+    memory: MemoryBudget
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """In what LMTP and SMTP differ: the greetings, and whether the final dot is answered for each recipient."""
+
+    name: str
+    extended_name: str
+    greetings: frozenset[str]
+    answers_each: bool
+
+
+LMTP: Final = Flavour("LMTP", "LMTP", frozenset({"LHLO"}), answers_each=True)
+SMTP: Final = Flavour("SMTP", "ESMTP", frozenset({"EHLO", "HELO"}), answers_each=False)
+
+
+class Wire(Protocol):
+    """The connection, as the session sees it."""
+
+    @property
+    def client_ip(self) -> str: ...
+    @property
+    def has_input(self) -> bool:
+        """Whether the client has already sent more than the command that is being answered."""
+        ...
+
+    def send(self, *answers: Reply) -> None: ...
+    def send_lines(self, *lines: str) -> None: ...
+    def hang_up(self) -> None:
+        """Close after what has been sent."""
+        ...
+
+    def content(self) -> AsyncIterator[bytes]: ...
+
+
+@dataclass(slots=True)
+class Transaction:
+    """From MAIL to the replies after the final dot, or to whatever ends it before."""
+
+    mail: MailArgument
+    accepted: list[AcceptedRecipient] = field(default_factory=list)
+
+
+class MailSession:
+    """One connection's conversation. `refused_recipients` counts since the last message that was stored."""
+
+    def __init__(self, wire: Wire, door: Door, flavour: Flavour) -> None:
+        self.refused_recipients = 0
+        self._wire = wire
+        self._door = door
+        self._flavour = flavour
+        self._client_name = ""
+        self._is_extended = False
+        self._transaction: Transaction | None = None
+
+    def greet(self) -> None:
+        self._wire.send_lines(f"220 {self._door.hostname} {self._flavour.extended_name} Mailkeep")
+
+    async def obey(self, verb: str, argument: str) -> None:
+        """One command. Its replies have been sent when it returns."""
+        command = _COMMANDS.get(verb)
+        if command is not None:
+            await command(self, argument)
+        else:
+            self._wire.send(replies.NOT_OFFERED if verb in _NOT_OFFERED else replies.UNKNOWN_COMMAND)
+
+    def reset(self) -> None:
+        """Back to where MAIL may come."""
+        self._transaction = None
+
+    async def lhlo(self, argument: str) -> None:
+        self._greeted("LHLO", argument)
+
+    async def ehlo(self, argument: str) -> None:
+        self._greeted("EHLO", argument)
+
+    async def helo(self, argument: str) -> None:
+        self._greeted("HELO", argument)
+
+    async def mail(self, argument: str) -> None:
+        if not self._client_name:
+            self._wire.send(replies.GREET_FIRST)
+        elif self._transaction is not None:
+            self._wire.send(replies.NESTED_MAIL)
+        else:
+            self._wire.send(self._begin(argument))
+
+    async def rcpt(self, argument: str) -> None:
+        if self._transaction is None:
+            self._wire.send(replies.NEED_MAIL if self._client_name else replies.GREET_FIRST)
+        else:
+            self._wire.send(await self._add_recipient(self._transaction, argument))
+
+    async def data(self, argument: str) -> None:
+        transaction = self._transaction
+        if argument:
+            self._refuse_data(replies.BAD_ARGUMENT)
+        elif transaction is None:
+            self._refuse_data(replies.NEED_MAIL if self._client_name else replies.GREET_FIRST)
+        elif not transaction.accepted:
+            self._refuse_data(replies.NO_RECIPIENTS)
+        else:
+            await self._take_message(transaction)
+
+    async def rset(self, argument: str) -> None:
+        if argument:
+            self._wire.send(replies.BAD_ARGUMENT)
+            return
+        self.reset()
+        self._wire.send(replies.OK)
+
+    async def noop(self, _argument: str) -> None:
+        self._wire.send(replies.OK)
+
+    async def vrfy(self, argument: str) -> None:
+        self._wire.send(replies.CANNOT_VERIFY if argument else replies.BAD_ARGUMENT)
+
+    async def help(self, _argument: str) -> None:
+        self._wire.send(replies.HELP)
+
+    async def quit(self, argument: str) -> None:
+        if argument:
+            self._wire.send(replies.BAD_ARGUMENT)
+            return
+        self._wire.send(replies.BYE)
+        self._wire.hang_up()
+
+    def _greeted(self, verb: str, argument: str) -> None:
+        if verb not in self._flavour.greetings:
+            self._wire.send(replies.UNKNOWN_COMMAND)
+            return
+        if not _CLIENT_NAME.fullmatch(argument):
+            self._wire.send(replies.BAD_ARGUMENT)
+            return
+        self.reset()
+        self._client_name = argument
+        self._is_extended = verb != "HELO"
+        lines = (self._door.hostname, *self._extensions()) if self._is_extended else (self._door.hostname,)
+        self._wire.send_lines(*(f"250-{line}" for line in lines[:-1]), f"250 {lines[-1]}")
+
+    def _extensions(self) -> tuple[str, ...]:
+        size = f"SIZE {self._door.limits.max_message_bytes}"
+        return ("PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8", size)
+
+    def _begin(self, argument: str) -> Reply:
+        try:
+            mail = parse_mail(argument, is_extended=self._is_extended)
+        except Rejected as rejected:
+            return rejected.reply
+        if mail.declared_bytes is not None and mail.declared_bytes > self._door.limits.max_message_bytes:
+            return replies.TOO_LARGE
+        self._transaction = Transaction(mail)
+        return replies.SENDER_OK
+
+    async def _add_recipient(self, transaction: Transaction, argument: str) -> Reply:
+        try:
+            recipient = parse_rcpt(argument, smtputf8=transaction.mail.smtputf8)
+        except Rejected as rejected:
+            return rejected.reply
+        if len(transaction.accepted) >= self._door.limits.max_recipients:
+            return replies.TOO_MANY_RECIPIENTS
+        decision = await self._door.recipients.decide(recipient.canonical, as_given=recipient.as_given)
+        if isinstance(decision, AcceptedRecipient):
+            transaction.accepted.append(decision)
+            return replies.RECIPIENT_OK
+        if not decision.is_temporary:
+            self.refused_recipients += 1
+        log.info("recipient.refused", code=decision.code, status=decision.status)
+        return decision
+
+    def _refuse_data(self, reply: Reply) -> None:
+        """Refuse DATA. A client that has sent its content already must not see it taken for commands."""
+        self._wire.send(reply)
+        if self._wire.has_input:
+            self._wire.send(replies.OUT_OF_STEP)
+            self._wire.hang_up()
+
+    async def _take_message(self, transaction: Transaction) -> None:
+        """Memory is claimed before 354: until then the client holds the message, and TCP holds the client."""
+        reservation = self._door.memory.for_message(transaction.mail.declared_bytes)
+        try:
+            await reservation.claim()
+        except MemoryBudgetExceeded as error:
+            self._refuse_data(replies.reply_to(error))
+            return
+        try:
+            await self._store(transaction, reservation)
+        finally:
+            reservation.release()
+            self.reset()
+
+    async def _store(self, transaction: Transaction, reservation: Reservation) -> None:
+        recipients = without_duplicates(transaction.accepted)
+        incoming = Incoming(transaction.mail.sender, recipients, transport=self._transport())
+        async with self._door.ingest.begin(incoming) as delivery:
+            self._wire.send(replies.SEND_CONTENT)
+            received = await receive(
+                delivery,
+                self._wire.content(),
+                reservation,
+                recipients=len(recipients),
+                max_bytes=self._door.limits.max_message_bytes,
+            )
+        if self._flavour.answers_each:
+            self._wire.send(*answer_each(transaction.accepted, received.outcomes))
+        else:
+            self._wire.send(answer_once(received.outcomes))
+        if None in received.outcomes:
+            self.refused_recipients = 0
+        if received.is_fault:
+            self._wire.hang_up()
+
+    def _transport(self) -> Transport:
+        protocol = self._flavour.extended_name if self._is_extended else self._flavour.name
+        return Transport(client_ip=self._wire.client_ip, helo=self._client_name, protocol=protocol)
+
+
+_COMMANDS: Final[Mapping[str, Callable[[MailSession, str], Awaitable[None]]]] = {
+    "LHLO": MailSession.lhlo,
+    "EHLO": MailSession.ehlo,
+    "HELO": MailSession.helo,
+    "MAIL": MailSession.mail,
+    "RCPT": MailSession.rcpt,
+    "DATA": MailSession.data,
+    "RSET": MailSession.rset,
+    "NOOP": MailSession.noop,
+    "VRFY": MailSession.vrfy,
+    "HELP": MailSession.help,
+    "QUIT": MailSession.quit,
+}
+# Commands of the standards that a client may try without having been offered them.
+_NOT_OFFERED: Final = frozenset({"AUTH", "BDAT", "EXPN", "ETRN", "STARTTLS", "TURN", "XCLIENT", "XFORWARD"})
