@@ -36,6 +36,8 @@ _HEADERS: Final = {
         "form-action 'none'; frame-ancestors 'self'"
     ),
     "X-Frame-Options": "SAMEORIGIN",
+    # A browser refuses to show a sandboxed document in a tab of its own under any other value (HTML, "navigate").
+    "Cross-Origin-Opener-Policy": "unsafe-none",
     "Referrer-Policy": "no-referrer",
 }
 

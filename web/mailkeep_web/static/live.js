@@ -9,6 +9,7 @@
   const news = document.getElementById("live-news");
   let busy = false;
   let again = false;
+  let missed = false;
 
   function newestShown() {
     return document.querySelector("#rows [data-seq]")?.dataset.seq;
@@ -59,11 +60,17 @@
       return;
     }
     busy = true;
-    do {
-      again = false;
-      await fetchRows();
-    } while (again);
-    busy = false;
+    try {
+      do {
+        again = false;
+        await fetchRows();
+      } while (again);
+      missed = false;
+    } catch {
+      missed = true; // no connection: the stream opens again when there is one
+    } finally {
+      busy = false;
+    }
   }
 
   function show(on) {
@@ -72,7 +79,10 @@
   }
 
   const events = new EventSource(pane.dataset.events);
-  events.addEventListener("open", () => show(true));
+  events.addEventListener("open", () => {
+    show(true);
+    if (missed) refresh();
+  });
   events.addEventListener("error", () => show(false));
   events.addEventListener("mail", refresh);
   events.addEventListener("logout", () => {

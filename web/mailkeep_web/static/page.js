@@ -55,5 +55,10 @@ document.addEventListener("htmx:afterSettle", (event) => {
   keepFocus();
 });
 
+// A part that cannot be had (the message is gone, say) is asked for as a page, which says why.
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.boosted) location.assign(event.detail.pathInfo.requestPath);
+});
+
 offerCopying(document);
 applyFiltersAtOnce(document);

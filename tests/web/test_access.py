@@ -1,0 +1,178 @@
+"""Who gets in, from where, and with which cookie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aiohttp
+import pytest
+from web.site import PASSWORD, Visitor, open_site, plain_mail, site_settings, visitor_of
+
+FROM_ELSEWHERE: tuple[dict[str, str], ...] = (
+    {},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "none"},
+    {"Sec-Fetch-Site": "same-origin", "Origin": "https://evil.example"},
+)
+POSTS = (
+    "/register",
+    "/login",
+    "/logout",
+    "/addresses",
+    "/addresses/{address}/label",
+    "/addresses/{address}/activate",
+    "/addresses/{address}/deactivate",
+    "/addresses/{address}/delete",
+    "/messages/{message}/unread",
+    "/messages/{message}/delete",
+)
+MEMBER_PAGES = (
+    "/inbox",
+    "/inbox/rows",
+    "/inbox/events",
+    "/addresses",
+    "/messages/{message}",
+    "/messages/{message}/source",
+)
+
+
+@pytest.mark.parametrize("headers", FROM_ELSEWHERE, ids=str)
+@pytest.mark.parametrize("path", POSTS)
+async def test_attack_090_a_form_from_elsewhere_changes_nothing(
+    ada: Visitor, path: str, headers: dict[str, str]
+) -> None:
+    message = await ada.receive(plain_mail("Stays"))
+    address = await ada.address()
+    page = await ada.post(path.format(address=address.id, message=message.id), {"label": "taken"}, headers=headers)
+    assert page.status == 403
+    assert "That is not allowed" in page.text
+    assert await ada.address() == address
+    assert (await ada.get(f"/messages/{message.id}")).status == 200
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin"}, None], ids=["sec-fetch-site", "origin"])
+async def test_a_form_of_ours_is_taken(ada: Visitor, headers: dict[str, str] | None) -> None:
+    address = await ada.address()
+    options = {} if headers is None else {"headers": headers}
+    page = await ada.post(f"/addresses/{address.id}/label", {"label": "Billing"}, **options)
+    assert (page.status, page.location) == (303, "/addresses?done=labelled")
+    assert (await ada.address()).label == "Billing"
+
+
+async def test_with_a_public_url_only_that_origin_is_ours(tmp_path: Path) -> None:
+    settings = site_settings(tmp_path, http={"public_url": "https://mail.example.org"})
+    async with open_site(settings) as site, visitor_of(site) as visitor:
+        form = {"email": "ada@example.org", "password": PASSWORD}
+        assert (await visitor.post("/register", form)).status == 403
+        page = await visitor.post("/register", form, headers={"Origin": "https://mail.example.org"})
+    assert page.status == 303
+    name, _, rest = page.set_cookie.partition("=")
+    assert name == "__Host-mailkeep"
+    assert {"HttpOnly", "Secure", "SameSite=Lax", "Path=/"} <= set(rest.split("; "))
+    assert "Domain" not in rest
+    assert page.headers["Strict-Transport-Security"]
+
+
+async def test_on_loopback_the_cookie_works_without_https(stranger: Visitor) -> None:
+    page = await stranger.post("/register", {"email": "ada@example.org", "password": PASSWORD})
+    name, _, rest = page.set_cookie.partition("=")
+    attributes = set(rest.split("; "))
+    assert name == "mailkeep"
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= attributes
+    assert "Secure" not in attributes
+
+
+@pytest.mark.parametrize("path", MEMBER_PAGES)
+async def test_strangers_are_led_to_the_login_and_back(stranger: Visitor, path: str) -> None:
+    page = await stranger.get(path.format(message="0192aaaa") + "?tab=text")
+    assert page.status == 303
+    assert page.location == f"/login?next={path.format(message='0192aaaa').replace('/', '%2F')}%3Ftab%3Dtext"
+    assert page.headers["Cache-Control"] == "no-store"
+
+
+async def test_parts_of_pages_send_the_whole_page_to_the_login(stranger: Visitor) -> None:
+    page = await stranger.get("/inbox/rows", headers={"HX-Request": "true"})
+    assert (page.status, page.headers["HX-Redirect"], page.body) == (401, "/login", b"")
+    assert (await stranger.get("/inbox/events", headers={"Accept": "text/event-stream"})).status == 401
+
+
+async def test_login_goes_on_to_where_the_visitor_wanted(ada: Visitor, stranger: Visitor) -> None:
+    message = await ada.receive(plain_mail("Wanted"))
+    wanted = f"/messages/{message.id}"
+    assert (await stranger.get(f"/login?next={wanted}")).value_of("next") == wanted
+    form = {"email": "ada@example.org", "password": PASSWORD, "next": wanted}
+    assert (await stranger.post("/login", form)).location == wanted
+    assert (await stranger.get(f"/login?next={wanted}")).location == wanted
+    assert (await stranger.get("/")).location == "/inbox"
+
+
+@pytest.mark.usefixtures("ada")
+@pytest.mark.parametrize("wanted", ["//evil.example", "/\\evil.example", "https:evil.example", "javascript:alert(1)"])
+async def test_attack_085_login_never_leads_away(stranger: Visitor, wanted: str) -> None:
+    form = {"email": "ada@example.org", "password": PASSWORD, "next": wanted}
+    assert (await stranger.post("/login", form)).location == "/inbox"
+
+
+@pytest.mark.usefixtures("ada")
+async def test_a_wrong_password_and_an_unknown_address_look_the_same(stranger: Visitor) -> None:
+    wrong = await stranger.post("/login", {"email": "ada@example.org", "password": "not her password"})
+    unknown = await stranger.post("/login", {"email": "eve@example.org", "password": "not her password"})
+    assert wrong.status == unknown.status == 401
+    assert wrong.text.replace("ada@", "eve@") == unknown.text
+    assert wrong.value_of("email") == "ada@example.org"
+    assert "not her password" not in wrong.text
+
+
+async def test_attack_089_logged_out_is_logged_out(ada: Visitor) -> None:
+    token = ada.token
+    page = await ada.post("/logout")
+    assert page.location == "/login?done=logged-out"
+    assert not list(ada.client.cookie_jar)
+    page = await ada.get("/inbox", headers={"Cookie": f"mailkeep={token}"})
+    assert page.status == 303
+
+
+@pytest.mark.parametrize("value", ["", "x", "a.b.c", "x" * 5_000, "mk_1_2"])
+async def test_attack_074_a_cookie_that_is_no_session_is_nobody(stranger: Visitor, value: str) -> None:
+    page = await stranger.get("/inbox", headers={"Cookie": f"mailkeep={value}"})
+    assert page.status == 303
+    assert "Max-Age=0" in page.set_cookie
+
+
+async def test_attack_061_another_customers_mail_is_not_there(ada: Visitor, bob: Visitor) -> None:
+    message = await ada.receive(plain_mail("Private"))
+    address = await ada.address()
+    here = f"/messages/{message.id}"
+    for path in (here, f"{here}/html", f"{here}/html.txt", f"{here}/source", f"{here}/attachments/{message.id}"):
+        assert (await bob.get(path)).status == 404, path
+    assert (await bob.get(f"/inbox?address={address.id}")).status == 404
+    for path in (f"{here}/delete", f"{here}/unread", f"/addresses/{address.id}/delete"):
+        assert (await bob.post(path)).status == 404, path
+    assert (await ada.get(here)).status == 200
+
+
+async def test_registration_can_be_closed(tmp_path: Path) -> None:
+    async with open_site(site_settings(tmp_path, auth={"registration": "closed"})) as site, visitor_of(site) as visitor:
+        assert "Registration is closed" in (await visitor.get("/register")).text
+        assert 'href="/register"' not in (await visitor.get("/")).text
+        form = {"email": "ada@example.org", "password": PASSWORD}
+        assert (await visitor.post("/register", form)).status == 403
+        assert (await visitor.post("/login", form)).status == 401
+
+
+async def test_a_form_has_to_be_a_form(stranger: Visitor) -> None:
+    origin = {"Origin": stranger.world.url}
+    large = await stranger.post("/login", {"email": "a" * 2_000_000})
+    assert (large.status, large.headers["Content-Type"]) == (413, "text/html; charset=utf-8")
+    files = aiohttp.FormData({"email": "a"}, default_to_multipart=True)
+    async with stranger.client.post(f"{stranger.world.url}/login", data=files, headers=origin) as answer:
+        assert answer.status == 415
+    many = {f"field{number}": "x" for number in range(100)}
+    assert (await stranger.post("/login", many)).status == 400
+    for body in (b"email=%ff", b"email=\xff"):
+        headers = {**origin, "Content-Type": "application/x-www-form-urlencoded"}
+        async with stranger.client.post(f"{stranger.world.url}/login", data=body, headers=headers) as answer:
+            assert answer.status == 400
