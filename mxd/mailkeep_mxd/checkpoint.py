@@ -33,7 +33,7 @@ class Checkpoint:
         try:
             head, rows = await asyncio.to_thread(snapshot.load, self._path)
             age_s = self._age_of(head)
-            self._follower.table.load(iter(rows))
+            self._follower.table.load(rows)
         except FileNotFoundError:
             return
         except (OSError, ValueError, SnapshotDamaged) as error:

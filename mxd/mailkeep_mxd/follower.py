@@ -15,7 +15,7 @@ from mailkeep_mxd.faults import where_raised
 from mailkeep_mxd.feed import FeedUnavailable, RecipientSource
 from mailkeep_mxd.table import RecipientTable
 
-LONG_POLL_S: Final = 25.0
+LONGEST_POLL_S: Final = 25.0
 RECONCILE_S: Final = 3600.0
 FIRST_RETRY_S: Final = 0.25
 LONGEST_RETRY_S: Final = 5.0
@@ -26,10 +26,15 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 class FeedFollower:
     """Keeps `table` up to date while `follow` runs. Ages are on the monotonic clock, which does not jump."""
 
-    def __init__(self, source: RecipientSource, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, source: RecipientSource, *, max_age_s: float, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.table = RecipientTable()
         self.cursor = 0
         self._source = source
+        # An answer must come well before the last one is too old, also when nothing changes.
+        self._long_poll_s = min(LONGEST_POLL_S, max_age_s / 3)
+        self._max_age_s = max_age_s
         self._monotonic = monotonic
         self._answered_at: float | None = None
         self._synced_at: float | None = None
@@ -44,6 +49,11 @@ class FeedFollower:
     def age_s(self) -> float:
         """How long ago the feed answered, in seconds; infinite before the first full sync."""
         return float("inf") if self._answered_at is None else self._monotonic() - self._answered_at
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the table may be believed: it fails closed."""
+        return self.age_s <= self._max_age_s
 
     def resume(self, *, cursor: int, age_s: float) -> None:
         """Go on from a snapshot, whose rows are in the table already."""
@@ -86,7 +96,7 @@ class FeedFollower:
             await self._sync_fully()
             return
         after = self.cursor
-        page = await self._source.changes(after, wait_s=LONG_POLL_S)
+        page = await self._source.changes(after, wait_s=self._long_poll_s)
         if page.cursor < after:  # the database was restored from a backup
             await self._sync_fully()
         else:

@@ -68,7 +68,7 @@ async def run_mxd(
 @asynccontextmanager
 async def _directory(settings: Settings, source: RecipientSource) -> AsyncIterator[RecipientDirectory]:
     """The recipients, followed; and saved, where the feed may be away at the next start."""
-    follower = FeedFollower(source)
+    follower = FeedFollower(source, max_age_s=settings.recipients.max_age)
     checkpoint = Checkpoint(follower, settings.data_dir / FILE_NAME) if source.is_remote else None
     if checkpoint is not None:
         await checkpoint.restore()
@@ -78,7 +78,7 @@ async def _directory(settings: Settings, source: RecipientSource) -> AsyncIterat
     try:
         # Most often the first answer is a matter of milliseconds, and then no mail is deferred at start.
         await follower.first_attempt(timeout_s=settings.recipients.timeout_s)
-        yield RecipientDirectory(follower, max_age_s=settings.recipients.max_age)
+        yield RecipientDirectory(follower)
     finally:
         for task in tasks:
             task.cancel()

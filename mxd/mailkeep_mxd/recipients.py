@@ -16,18 +16,19 @@ from mailkeep_mxd.replies import Reply
 class RecipientDirectory:
     """What RCPT and Postfix's policy requests ask."""
 
-    def __init__(self, follower: FeedFollower, *, max_age_s: float) -> None:
+    def __init__(self, follower: FeedFollower) -> None:
         self._follower = follower
-        self._max_age_s = max_age_s
 
     async def decide(self, canonical: str, *, as_given: str) -> AcceptedRecipient | Reply:
         """Whether a recipient is accepted: looked up by its canonical spelling, kept in the given one.
 
         A miss is checked before it is refused, because the address may have been created a moment ago.
         """
-        found = self._find(canonical, as_given) if self.is_usable else None
+        if not self._follower.is_usable:
+            return replies.RECIPIENTS_UNKNOWN
+        found = self._find(canonical, as_given)
         if found is None:
-            if not self.is_usable or not await self._follower.pull():
+            if not await self._follower.pull():
                 return replies.RECIPIENTS_UNKNOWN
             found = self._find(canonical, as_given)
         if found is None:
@@ -35,10 +36,6 @@ class RecipientDirectory:
         if not found.recipient.active:
             return replies.INACTIVE_RECIPIENT
         return replies.RECIPIENT_OVER_QUOTA if found.recipient.over_quota else found
-
-    @property
-    def is_usable(self) -> bool:
-        return self._follower.age_s <= self._max_age_s
 
     def _find(self, canonical: str, as_given: str) -> AcceptedRecipient | None:
         """The address itself, else the one of which it is a subaddress (RFC 5233)."""

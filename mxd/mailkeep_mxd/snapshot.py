@@ -56,14 +56,14 @@ def save(path: Path, head: SnapshotHead, rows: Sequence[PackedRow]) -> None:
     _sync_directory(path.parent)
 
 
-def load(path: Path) -> tuple[SnapshotHead, list[PackedRow]]:
-    """Read it back. Blocks. Raises FileNotFoundError, OSError, SnapshotDamaged."""
+def load(path: Path) -> tuple[SnapshotHead, dict[bytes, bytes]]:
+    """Read it back, address → row. Blocks. Raises FileNotFoundError, OSError, SnapshotDamaged."""
     with path.open("rb") as file:
         _check_sum(file)
         file.seek(0)
         try:
             head = _read_head(file)
-            return head, list(_read_rows(file, head.rows))
+            return head, dict(_read_rows(file, head.rows))
         except (ValueError, KeyError, TypeError, struct.error) as error:
             raise SnapshotDamaged("not a snapshot of this version") from error
 

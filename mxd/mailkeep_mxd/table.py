@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from mailkeep.domain.recipient import Recipient
@@ -64,13 +64,14 @@ class RecipientTable:
         """Every packed row, for the snapshot; a copy of references that later changes do not disturb."""
         return tuple(self._rows.items())
 
-    def load(self, rows: Iterator[tuple[bytes, bytes]]) -> None:
-        """Replace everything by the rows of a snapshot. Raises ValueError for a row that is none."""
-        loaded: dict[bytes, bytes] = {}
-        for address, row in rows:
+    def load(self, rows: dict[bytes, bytes]) -> None:
+        """Take the rows of a snapshot for its own. Raises ValueError for a row that is none."""
+        for address, row in rows.items():
             _check(address, row)
-            loaded[address] = bytes((self._generation,)) + row[1:]
-        self._rows = loaded
+        used = {row[0] for row in rows.values()}
+        # The next sync must be told from all of them.
+        self._generation = next(at for at in range(_GENERATIONS) if (at + 1) % _GENERATIONS not in used)
+        self._rows = rows
 
 
 def _pack(recipient: Recipient, generation: int) -> bytes:

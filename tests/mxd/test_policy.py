@@ -1,0 +1,86 @@
+"""Postfix's policy requests."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from mailkeep.errors import ConfigurationError
+from mailkeep_mxd.feed import LocalSource
+from mailkeep_mxd.listeners import RunningMxd, run_mxd
+from mxd.house import House, settings_for
+
+
+def request(recipient: str, state: str = "RCPT", **attributes: str) -> str:
+    lines = {"request": "smtpd_access_policy", "protocol_state": state, "recipient": recipient, **attributes}
+    return "".join(f"{name}={value}\n" for name, value in lines.items()) + "\n"
+
+
+async def ask(mxd: RunningMxd, *requests: str | bytes) -> list[str]:
+    """The actions on one connection, until it is closed."""
+    host, port = mxd.policy.rsplit(":", 1)
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"".join(text.encode() if isinstance(text, str) else text for text in requests))
+    writer.write_eof()
+    answer = (await asyncio.wait_for(reader.read(), 10)).decode()
+    writer.close()
+    await writer.wait_closed()
+    return answer.split("\n\n")[:-1]
+
+
+async def test_the_same_decisions_as_at_rcpt(mxd: RunningMxd, house: House) -> None:
+    off = await house.address("off@here.test")
+    await house.core.addresses.update(house.actor, off.id, active=False)
+    assert await ask(
+        mxd,
+        request("a@here.test", sender="x@y.test", size="100"),
+        request("A+tag@Here.Test"),
+        request("off@here.test"),
+        request("nobody@here.test"),
+        request("no address"),
+        request("", state="DATA"),
+        request("nobody@here.test", state="MAIL"),
+    ) == [
+        "action=DUNNO",
+        "action=DUNNO",
+        "action=550 5.2.1 this address receives no mail at present",
+        "action=550 5.1.1 no such address here",
+        "action=550 5.1.1 no such address here",
+        "action=DUNNO",
+        "action=DUNNO",
+    ]
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        b"\n",
+        b"hello\n\n",
+        b"request=other\nrecipient=a@here.test\n\n",
+        b"request=smtpd_access_policy\nrecipient=\xff\n\n",
+        b"request=smtpd_access_policy\nx=" + b"y" * 40_000 + b"\n\n",
+        b"request=smtpd_access_policy\n" + b"x=y\n" * 40_000 + b"\n",
+        b"request=smtpd_access_policy\n" + b"".join(b"x%d=y\n" % n for n in range(200)) + b"\n",
+        b"request=smtpd_access_policy\nrecipient=a@here.test\n",
+    ],
+    ids=lambda data: repr(data[:30]),
+)
+async def test_a_malformed_request_closes_the_connection(mxd: RunningMxd, malformed: bytes) -> None:
+    assert await ask(mxd, request("a@here.test"), malformed, request("a@here.test")) == ["action=DUNNO"]
+
+
+async def test_it_runs_alone_without_a_database(house: House, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, lmtp={"enabled": False})
+    async with run_mxd(settings, None, LocalSource(house.core.recipients), smtp=False) as mxd:
+        assert mxd.lmtp == mxd.smtp == ""
+        assert await ask(mxd, request("a@here.test")) == ["action=DUNNO"]
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", ":0", "mail.example.org:0"])
+async def test_it_is_for_this_machine_only(house: House, tmp_path: Path, listen: str) -> None:
+    settings = settings_for(tmp_path, policy={"listen": listen})
+    with pytest.raises(ConfigurationError, match=r"policy\.listen"):
+        async with run_mxd(settings, house.core, LocalSource(house.core.recipients), smtp=False):
+            pass
