@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from api.world import World
-from conftest import require_program
 from playwright.async_api import Browser, async_playwright
+from services.required import required_program
 from web.site import Visitor, open_site, site_settings, visitor_of
 
 # Chromium asks its maker for updates and the like; a test that looks at every request wants none of that.
@@ -52,7 +52,7 @@ async def bob(site: World) -> AsyncIterator[Visitor]:
 
 @pytest.fixture
 async def chromium() -> AsyncIterator[Browser]:
-    program = require_program("chromium")
+    program = required_program("chromium")
     async with AsyncExitStack() as stack:
         playwright = await stack.enter_async_context(async_playwright())
         browser = await playwright.chromium.launch(executable_path=program, args=list(QUIET_CHROMIUM), timeout=30_000)

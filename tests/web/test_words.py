@@ -52,4 +52,13 @@ def test_the_pieces_are_the_text(text: str) -> None:
 
 
 def test_what_was_removed_is_said_in_words() -> None:
-    assert removed_words({"scripts_of_mars": 1, "absent": 0}) == ["1 scripts of mars"]
+    removed = {
+        "element:div": 3,
+        "element:script": 2,
+        "element:img": 1,
+        "tracker": 1,
+        "element:body": 1,
+        "element:td": 4,
+    }
+    assert removed_words(removed) == ["2 scripts", "1 tracking pixel", "7 elements of layout"]
+    assert removed_words({"element:html": 1}) == []

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
+from yarl import URL
+
+from mailkeep.config import Settings
 from mailkeep.domain.address import Address
 from mailkeep.domain.message import MessageQuery, MessageSummary
 from mailkeep_web.visit import MemberVisit
 
 PAGE_SIZE: Final = 50
 MAX_ADDRESSES: Final = 200
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +85,10 @@ async def read_filter(visit: MemberVisit) -> ListFilter:
     return ListFilter(address_id=address_id, before=visit.seq("before"))
 
 
-def sending_hints(visit: MemberVisit, address: str) -> tuple[str, ...]:
+def sending_hints(settings: Settings, address: str) -> tuple[str, ...]:
     """Commands that send a first mail to `address`: over this machine's listener when we run on this machine."""
-    if not _is_loopback(visit.settings.public_url.partition("//")[2]):
+    if URL(settings.public_url).host not in _LOOPBACK:
         return (f"swaks --to {address}",)
-    smtp = visit.settings.smtp
-    listen, protocol = (smtp.listen, "") if smtp.enabled else (visit.settings.lmtp.listen, " --protocol LMTP")
+    smtp = settings.smtp
+    listen, protocol = (smtp.listen, "") if smtp.enabled else (settings.lmtp.listen, " --protocol LMTP")
     return (f"mailkeep mail send message.eml --to {address}", f"swaks --server {listen}{protocol} --to {address}")
-
-
-def _is_loopback(listen: str) -> bool:
-    host = listen.partition("/")[0].rpartition(":")[0] or listen
-    return host.strip("[]") in {"127.0.0.1", "::1", "localhost"}

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mailkeep.domain.clock import rfc3339
 from mailkeep_web import words
+from mailkeep_web.defects import defect_words
 from mailkeep_web.security import PAGE_HEADERS
 
 
@@ -27,7 +28,13 @@ class Templates:
         )
         self._environment.globals["static"] = static_url
         self._environment.filters.update(
-            age=words.age, utc=words.utc, day=words.day, rfc3339=rfc3339, size=words.size, linked=words.linked
+            defect=defect_words,
+            age=words.age,
+            utc=words.utc,
+            day=words.day,
+            rfc3339=rfc3339,
+            size=words.size,
+            linked=words.linked,
         )
 
     def html(self, template: str, context: Mapping[str, object]) -> str:

@@ -52,9 +52,9 @@ def size(count: int) -> str:
     return f"{amount:.1f} GB"
 
 
-def plural(count: int, one: str, many: str = "") -> str:
+def plural(count: int, one: str, many: str) -> str:
     """`1 script`, `2 scripts`."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+    return f"{count} {one if count == 1 else many}"
 
 
 def linked(text: str) -> Iterator[tuple[str, str]]:

@@ -52,7 +52,7 @@ async def _tell(visit: MemberVisit, response: web.StreamResponse, after: int) ->
         if not await _newer(visit, after):
             await response.write(b": still here\n\n")
         elif not stopping.is_set():
-            after = await visit.core.inbox.latest_seq(visit.actor)
+            after = max(after, await visit.core.inbox.latest_seq(visit.actor))  # the newest may be deleted by now
             await response.write(f"event: mail\nid: {after}\ndata: {after}\n\n".encode())
         if not await _is_logged_in(visit):
             await response.write(b"event: logout\ndata:\n\n")

@@ -18,7 +18,7 @@ routes: Final = Routes()
 async def inbox(visit: MemberVisit) -> web.StreamResponse:
     mail = await read_list(visit)
     address = mail.shown_address
-    commands = sending_hints(visit, address.address) if address is not None else ()
+    commands = sending_hints(visit.settings, address.address) if address is not None else ()
     context = {"mail": mail, "open_id": None, "commands": commands, "done": visit.request.query.get("done")}
     return await visit.member_page("inbox.html", context)
 

@@ -33,11 +33,11 @@
     }
     url.searchParams.set("after", newest);
     const scroller = scrollerOf(rows);
-    const before = { top: scroller.scrollTop, height: rows.offsetHeight };
+    const before = { top: scroller.scrollTop, height: rows.getBoundingClientRect().height };
     const count = rows.childElementCount;
     scroller.style.overflowAnchor = "none";
     await htmx.ajax("GET", url.pathname + url.search, { target: "#rows", swap: "afterbegin" });
-    const grown = rows.isConnected ? rows.offsetHeight - before.height : 0;
+    const grown = rows.isConnected ? rows.getBoundingClientRect().height - before.height : 0;
     if (before.top > 0 && rows.offsetParent && grown > 0) scroller.scrollTop = before.top + grown;
     scroller.style.overflowAnchor = "";
     announce(rows.childElementCount - count);

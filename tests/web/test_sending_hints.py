@@ -1,0 +1,27 @@
+import pytest
+
+from mailkeep.config import Settings
+from mailkeep_web.mail_list import sending_hints
+
+ADDRESS = "a@mail.test"
+
+
+def settings(**sections: object) -> Settings:
+    return Settings.model_validate(sections)
+
+
+def test_on_this_machine_mail_goes_straight_to_the_listener() -> None:
+    assert (
+        sending_hints(settings(smtp={"enabled": True}), ADDRESS)[-1] == "swaks --server 127.0.0.1:8025 --to a@mail.test"
+    )
+    assert sending_hints(settings(), ADDRESS)[-1] == "swaks --server 127.0.0.1:8024 --protocol LMTP --to a@mail.test"
+
+
+@pytest.mark.parametrize("public_url", ["https://mail.example.org", "https://[2001:db8::1]:8443"])
+def test_elsewhere_the_domains_own_server_takes_it(public_url: str) -> None:
+    assert sending_hints(settings(http={"public_url": public_url}), ADDRESS) == ("swaks --to a@mail.test",)
+
+
+@pytest.mark.parametrize("public_url", ["http://localhost:8080", "http://[::1]", "http://127.0.0.1:1/"])
+def test_this_machine_has_several_names(public_url: str) -> None:
+    assert len(sending_hints(settings(http={"public_url": public_url}), ADDRESS)) == 2

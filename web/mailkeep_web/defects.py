@@ -1,0 +1,38 @@
+"""What is odd about a message, in words. The codes are the parser's (mailkeep.mail)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_TEXTS: Final[Mapping[str, str]] = {
+    "addresses_truncated": "It names more addresses than are shown here. The source has all of them.",
+    "addresses_unreadable": "A header with addresses cannot be read as addresses.",
+    "base64_invalid_character": "A base64 part holds characters that do not belong there; they are left out.",
+    "base64_truncated": "A base64 part ends too early.",
+    "boundary_like_lines_truncated": "It has very many lines that look like part boundaries. The rest was not taken apart.",
+    "charset_wrong": "Some text is not in the character set that it names; what could not be read is marked.",
+    "close_boundary_not_found": "The last part is not closed. The message may have been cut off.",
+    "date_missing": "It has no Date header.",
+    "date_unreadable": "Its Date header is no date.",
+    "first_header_line_is_continuation": "It begins with a folded line, as if the first header were missing.",
+    "headers_truncated": "It has more or longer headers than are shown here. The source has all of them.",
+    "invalid_multipart_content_transfer_encoding": "A multipart is encoded as a whole, which is not allowed.",
+    "malformed_header": "A header line cannot be read.",
+    "misplaced_envelope_header": "A line that begins with “From ” stands among the headers.",
+    "missing_header_body_separator": "There is no empty line between the headers and the text.",
+    "multipart_invariant_violation": "It says that it has parts, but has none.",
+    "nesting_too_deep": "Parts are nested too deeply. The inner ones were not taken apart.",
+    "no_boundary_in_multipart": "It says that it has parts, but not how they are separated.",
+    "parameters_truncated": "A Content-Type or Content-Disposition header is too long to be read in full.",
+    "parts_truncated": "It has more parts than are taken apart here. The source has all of them.",
+    "start_boundary_not_found": "It says that it has parts, but the line that begins them is missing.",
+    "text_truncated": "The text is longer than is shown here. The source has all of it.",
+    "undecodable_bytes": "A header holds bytes that are no text.",
+    "unknown_transfer_encoding": "A part has an encoding that nobody knows; it is shown as it came.",
+}
+
+
+def defect_words(code: str) -> str:
+    """A sentence for a defect; a code that has none is shown as it is."""
+    return _TEXTS.get(code, code.replace("_", " "))
