@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,6 +39,19 @@ async def get(connection: AsyncConnection, account_id: str, address_id: str) -> 
     if row is None:
         raise NotFound(f"no address {address_id}")
     return _address(row)
+
+
+async def id_of(connection: AsyncConnection, account_id: str, address: str) -> str:
+    """The id of an address, given as that or as the canonical address; also of a deleted one, which may have mail.
+
+    Raises NotFound, also for another account's address.
+    """
+    named = or_(addresses.c.id == address, addresses.c.address == address)
+    query = select(addresses.c.id).where(addresses.c.account_id == account_id, named)
+    found = (await connection.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise NotFound("no such address")
+    return str(found)
 
 
 async def page(connection: AsyncConnection, account_id: str, *, limit: int, before: str | None) -> Sequence[Address]:

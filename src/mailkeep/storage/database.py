@@ -69,7 +69,8 @@ class Database:
 @asynccontextmanager
 async def open_database(url: str, settings: DatabaseSettings) -> AsyncIterator[Database]:
     """Raises ConfigurationError for a URL that names no supported engine."""
-    engine = create_async_engine(parse_url(url), **_engine_options(parse_url(url), settings))
+    # hide_parameters: an error's text must not hold what a customer stored.
+    engine = create_async_engine(parse_url(url), hide_parameters=True, **_engine_options(parse_url(url), settings))
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     try:

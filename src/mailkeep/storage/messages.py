@@ -46,7 +46,11 @@ class StoredMessage:
     transport: Transport
 
 
-async def add_all(connection: AsyncConnection, placed: Sequence[tuple[NewMessage, int, datetime]]) -> None:
+# A message with its seq and its time of expiry.
+Placed = tuple[NewMessage, int, datetime]
+
+
+async def add_all(connection: AsyncConnection, placed: Sequence[Placed]) -> None:
     """Insert messages, each with its seq and its time of expiry."""
     await connection.execute(insert(messages), [_values(new, seq, expires_at) for new, seq, expires_at in placed])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Protocol
 
-from mailkeep.storage.blobs.spool import Spool
+from mailkeep.mail.spool import Spool
 
 
 class BlobStore(Protocol):

@@ -13,7 +13,7 @@ from typing import Final
 
 from mailkeep.domain.ids import new_id
 from mailkeep.errors import ConfigurationError, StorageUnavailable
-from mailkeep.storage.blobs.spool import Spool
+from mailkeep.mail.spool import Spool
 
 READ_CHUNK_BYTES: Final = 256 * 1024
 # Threads wait for the disk, not for a core; syncs that run together share a commit of the file system's journal.

@@ -1,4 +1,4 @@
-"""Bytes on their way into a blob, before they have a name."""
+"""Bytes of a message on their way into a blob, before they have a name."""
 
 from __future__ import annotations
 

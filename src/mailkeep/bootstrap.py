@@ -1,0 +1,118 @@
+"""Build what the rooms share. The only place that names concrete classes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from mailkeep.config import Settings
+from mailkeep.domain.clock import Clock, utc_now
+from mailkeep.errors import ConfigurationError
+from mailkeep.services.accounts import Accounts
+from mailkeep.services.addresses import Addresses
+from mailkeep.services.delivery_batches import DeliveryBatches
+from mailkeep.services.hints import Hints
+from mailkeep.services.inbox import Inbox
+from mailkeep.services.ingest import Ingest, open_ingest
+from mailkeep.services.passwords import Passwords
+from mailkeep.services.recipients import RecipientsFeed
+from mailkeep.services.sessions import Sessions
+from mailkeep.services.tokens import Tokens
+from mailkeep.storage.blobs.blob_store import BlobStore
+from mailkeep.storage.blobs.files import open_files
+from mailkeep.storage.database import Database, open_database
+from mailkeep.storage.upgrade import require_current_schema
+
+SECRET_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The use cases, ready to be called by any room."""
+
+    settings: Settings
+    database: Database
+    blobs: BlobStore
+    hints: Hints
+    accounts: Accounts
+    sessions: Sessions
+    tokens: Tokens
+    addresses: Addresses
+    inbox: Inbox
+    recipients: RecipientsFeed
+    ingest: Ingest
+
+
+@asynccontextmanager
+async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Core]:
+    """Raises SchemaOutdated, DatabaseUnavailable and ConfigurationError; what is in the database stays as it is."""
+    make_data_dir(settings)
+    async with (
+        open_database(settings.database_url, settings.database) as database,
+        open_files(settings.blob_dir) as blobs,
+    ):
+        await require_current_schema(database)
+        hints = Hints()
+        batches = DeliveryBatches(database, hints, tier_of=settings.tier)
+        async with batches.running(), open_ingest(batches, blobs, clock=clock) as ingest:
+            yield Core(
+                settings=settings,
+                database=database,
+                blobs=blobs,
+                hints=hints,
+                accounts=Accounts(database, hints, Passwords(), settings, clock=clock),
+                sessions=Sessions(
+                    database,
+                    secret=session_secret(settings),
+                    lifetime=timedelta(hours=settings.auth.session_hours),
+                    clock=clock,
+                ),
+                tokens=Tokens(database, clock=clock),
+                addresses=Addresses(database, hints, settings, clock=clock),
+                inbox=Inbox(database, blobs, hints, clock=clock),
+                recipients=RecipientsFeed(database, hints, tier_of=settings.tier),
+                ingest=ingest,
+            )
+
+
+def make_data_dir(settings: Settings) -> None:
+    """Raises ConfigurationError when `data_dir` cannot be made or written to."""
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"cannot make the data directory {settings.data_dir}: {error.strerror}") from error
+    if not os.access(settings.data_dir, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"cannot write to the data directory {settings.data_dir}: set data_dir")
+
+
+def session_secret(settings: Settings) -> bytes:
+    """The key that signs sessions: the one configured, else one made once and kept in the data directory."""
+    if settings.auth.secret is not None:
+        return settings.auth.secret.get_secret_value().encode()
+    path = settings.data_dir / "session.key"
+    _make_secret(path)
+    secret = path.read_bytes()
+    if len(secret) < SECRET_BYTES:
+        raise ConfigurationError(f"{path} is damaged: remove it to have a new one made, which ends all sessions")
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    """Write a new secret unless there is one. Linked into place whole, so that nobody reads half of it."""
+    if path.exists():
+        return
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(secrets.token_hex(SECRET_BYTES))
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        return  # another process was faster; its secret is as good
+    finally:
+        fresh.unlink()

@@ -1,0 +1,26 @@
+"""How much of a message is understood. Passing a limit is a defect of the message, never a loss: the source stays."""
+
+from typing import Final
+
+MAX_DEPTH: Final = 50
+MAX_PARTS: Final = 1_000
+MAX_HEADER_LINES: Final = 1_000
+MAX_HEADER_BYTES: Final = 256 * 1024
+# The stdlib reads parameters in quadratic time; no honest Content-Type comes near this.
+MAX_PARAMETER_BYTES: Final = 8 * 1024
+# Decoded text kept for display, over all parts of a message.
+MAX_TEXT_BYTES: Final = 2 * 1024 * 1024
+# Decoded attachments of a message, in all. More is refused: it is the one limit that says no.
+MAX_FILES_BYTES: Final = 25 * 1024 * 1024
+# Lines that look like a boundary and are none: each costs a look at every boundary in force.
+MAX_BOUNDARY_LIKE_LINES: Final = 100_000
+# A boundary line is at most 2 + 70 + 2 characters and white space (RFC 2046 section 5.1.1); be generous.
+MAX_BOUNDARY_LINE: Final = 16 * 1024
+MAX_MAILBOXES: Final = 1_000
+MAX_ADDRESS_HEADER: Final = 64 * 1024
+MAX_COMMENTS: Final = 50
+MAX_SUBJECT: Final = 1_000
+MAX_NAME: Final = 1_000
+MAX_MESSAGE_ID: Final = 998  # RFC 5322 section 2.1.1
+MAX_FILENAME: Final = 1_000
+MAX_SNIPPET: Final = 200

@@ -1,0 +1,67 @@
+"""One transaction for many: whatever arrives while a commit runs goes into the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+MAX_BATCH: Final = 100
+
+
+class GroupCommit(Generic[Item, Result]):
+    """Collects items and hands them over in batches, one batch at a time, in the order of their arrival.
+
+    `commit` takes a batch and gives one result an item. What it raises is raised to everybody in the batch.
+    """
+
+    def __init__(self, commit: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]) -> None:
+        self._commit = commit
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._arrived = asyncio.Event()
+        self._closing = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Commits while the block lasts; when it ends, what has arrived is still committed."""
+        runner = asyncio.create_task(self._run(), name="group commit")
+        try:
+            yield
+        finally:
+            self._closing = True
+            self._arrived.set()
+            await runner
+
+    async def submit(self, item: Item) -> Result:
+        """Waits for the item's batch. Cancelling the wait does not take the item out of it."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        self._arrived.set()
+        return await future
+
+    async def _run(self) -> None:
+        while True:
+            if not self._waiting:
+                if self._closing:
+                    return
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            await self._hand_over(batch)
+
+    async def _hand_over(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
+        try:
+            results = await self._commit([item for item, _ in batch])
+        except Exception as error:  # noqa: BLE001  it belongs to those who wait, and the next batch must go on
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            if not future.done():
+                future.set_result(result)

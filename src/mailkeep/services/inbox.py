@@ -1,0 +1,148 @@
+"""A customer's messages: listing, reading, waiting for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import zstandard
+
+from mailkeep.domain.clock import Clock
+from mailkeep.domain.message import Download, MessageDetail, MessageQuery, MessageSummary, SafeHtml
+from mailkeep.domain.scope import Actor, Scope
+from mailkeep.errors import NotFound, StorageUnavailable
+from mailkeep.mail.attachments import served_type
+from mailkeep.mail.sanitise import sanitise
+from mailkeep.services import hints
+from mailkeep.services.hints import Hints
+from mailkeep.services.waiting import deadline_after
+from mailkeep.storage import accounts, blob_deletions, contents, messages
+from mailkeep.storage.blobs.blob_store import BlobStore
+from mailkeep.storage.database import Database
+
+
+class Inbox:
+    """Reads messages, and removes them. Nothing here marks a message as read but `set_read`."""
+
+    def __init__(self, database: Database, blobs: BlobStore, hints: Hints, *, clock: Clock) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._hints = hints
+        self._clock = clock
+
+    async def list(self, actor: Actor, query: MessageQuery) -> tuple[list[MessageSummary], int | None]:
+        """A page, newest first, and the `before` of the next one. Raises NotAllowed."""
+        account_id = actor.owner(Scope.MESSAGES_READ)
+        async with self._database.read() as connection:
+            found = await messages.page(connection, account_id, replace(query, limit=query.limit + 1))
+        page = found[: query.limit]
+        return page, page[-1].seq if len(found) > query.limit else None
+
+    async def read(self, actor: Actor, message_id: str) -> MessageDetail:
+        """Raises NotFound, NotAllowed."""
+        account_id = actor.owner(Scope.MESSAGES_READ)
+        async with self._database.read() as connection:
+            stored = await messages.get(connection, account_id, message_id)
+            content = await contents.get(connection, stored.content_id)
+        return MessageDetail(
+            summary=stored.summary,
+            envelope=stored.envelope,
+            transport=stored.transport,
+            to=content.to,
+            cc=content.cc,
+            reply_to=content.reply_to,
+            date=content.date,
+            message_id=content.message_id,
+            headers=content.headers,
+            text=content.text,
+            html=content.html,
+            attachments=content.attachments,
+            defects=content.defects,
+        )
+
+    async def safe_html(self, detail: MessageDetail) -> SafeHtml:
+        """The message's HTML as it may be shown; empty when it has none."""
+        if not detail.html:
+            return SafeHtml(html="", removed={})
+        return await asyncio.to_thread(sanitise, detail.html)
+
+    async def source(self, actor: Actor, message_id: str) -> Download:
+        """The bytes as they were received. Raises NotFound, NotAllowed, StorageUnavailable."""
+        account_id = actor.owner(Scope.MESSAGES_READ)
+        async with self._database.read() as connection:
+            stored = await messages.get(connection, account_id, message_id)
+            key, size_bytes = await contents.source_of(connection, stored.content_id)
+        return Download(
+            chunks=_decompressed(self._blobs.read(key)),
+            size_bytes=size_bytes,
+            filename=f"{message_id}.eml",
+            media_type="message/rfc822",
+        )
+
+    async def attachment(self, actor: Actor, message_id: str, attachment_id: str) -> Download:
+        """An attachment, of a media type that is safe to serve. Raises NotFound, NotAllowed, StorageUnavailable."""
+        detail = await self.read(actor, message_id)
+        attachment = next((file for file in detail.attachments if file.id == attachment_id), None)
+        if attachment is None:
+            raise NotFound(f"no attachment {attachment_id}")
+        return Download(
+            chunks=self._blobs.read(attachment.blob_key),
+            size_bytes=attachment.size_bytes,
+            filename=attachment.filename,
+            media_type=served_type(attachment.detected_type),
+        )
+
+    async def set_read(self, actor: Actor, message_id: str, *, read: bool) -> MessageSummary:
+        """Raises NotFound, NotAllowed."""
+        account_id = actor.owner(Scope.MESSAGES_WRITE)
+        read_at = self._clock() if read else None
+        async with self._database.write() as connection:
+            stored = await messages.get(connection, account_id, message_id)
+            await messages.set_read(connection, account_id, message_id, read_at=read_at)
+        return replace(stored.summary, read_at=read_at)
+
+    async def delete(self, actor: Actor, message_id: str) -> None:
+        """Remove a message, and its bytes with the last message that has them. Raises NotFound, NotAllowed."""
+        account_id = actor.owner(Scope.MESSAGES_WRITE)
+        async with self._database.write() as connection:
+            ledger = (await accounts.lock(connection, [account_id]))[account_id]
+            stored = await messages.get(connection, account_id, message_id)
+            await messages.remove(connection, account_id, message_id)
+            freed = ledger.storage_bytes - stored.summary.size_bytes
+            await accounts.save(connection, replace(ledger, storage_bytes=max(0, freed)))
+            keys = await contents.remove_unused(connection, stored.content_id)
+            await blob_deletions.queue(connection, keys, now=self._clock())
+        if keys:
+            await self._blobs.delete(keys)
+            async with self._database.write() as connection:
+                await blob_deletions.done(connection, keys)
+
+    async def latest_seq(self, actor: Actor) -> int:
+        """The seq of the newest message, 0 when there is none. Raises NotAllowed."""
+        account_id = actor.owner(Scope.MESSAGES_READ)
+        async with self._database.read() as connection:
+            return await messages.latest_seq(connection, account_id)
+
+    async def wait_newer(self, actor: Actor, after: int, *, address_id: str | None = None, timeout_s: float) -> bool:
+        """True as soon as there are messages after the seq `after`, False after `timeout_s`. Raises NotAllowed."""
+        account_id = actor.owner(Scope.MESSAGES_READ)
+        remaining_s = deadline_after(timeout_s)
+        with self._hints.listen(hints.mail_for(account_id)) as listener:
+            while True:
+                async with self._database.read() as connection:
+                    latest = await messages.latest_seq(connection, account_id, address_id=address_id)
+                if latest > after or remaining_s() <= 0:
+                    return latest > after
+                await listener.wait(remaining_s())
+
+
+async def _decompressed(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    decompressor = zstandard.ZstdDecompressor().decompressobj()
+    async for chunk in chunks:
+        try:
+            data = decompressor.decompress(chunk)
+        except zstandard.ZstdError as error:
+            raise StorageUnavailable("a stored message is damaged") from error
+        if data:
+            yield data

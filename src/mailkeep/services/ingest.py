@@ -1,0 +1,251 @@
+"""Mail coming in: understood while it arrives, its bytes made durable, then visible in one transaction.
+
+The order is the promise: blobs first, then the rows, then the answer. A crash can leave a blob that nothing
+refers to, never a message without its bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import structlog
+import zstandard
+
+from mailkeep.domain.clock import Clock
+from mailkeep.domain.ids import new_id
+from mailkeep.domain.message import Attachment, Transport
+from mailkeep.domain.recipient import Recipient
+from mailkeep.errors import MailkeepError, StorageUnavailable
+from mailkeep.mail.attachments import stored_name
+from mailkeep.mail.parse import MessageParser, ParsedFile, ParsedMessage
+from mailkeep.mail.spool import Spool
+from mailkeep.services.delivery_batches import DeliveryBatches, Outcome, Unit
+from mailkeep.storage.blobs.blob_store import BlobStore
+from mailkeep.storage.contents import Content
+from mailkeep.storage.messages import NewMessage
+
+Result = TypeVar("Result")
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+# Up to here the work on a chunk takes less time than handing it to a thread and back.
+INLINE_BYTES: Final = 32 * 1024
+COMPRESSION_LEVEL: Final = 1
+# As many as run at once on a small machine: more would only take the interpreter from the event loop.
+PARSE_THREADS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRecipient:
+    """A recipient as RCPT named it, and what the recipient table knows of it."""
+
+    address: str
+    tag: str | None
+    recipient: Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A transaction at its DATA: who sends, to whom, by which way.
+
+    `queue_id` is what the client calls the message, where it says so: with it a second delivery is recognised.
+    """
+
+    mail_from: str
+    recipients: tuple[AcceptedRecipient, ...]
+    transport: Transport
+    queue_id: str = ""
+
+
+class Ingest:
+    """Takes messages in. One object serves all sessions."""
+
+    def __init__(self, batches: DeliveryBatches, blobs: BlobStore, threads: Executor, *, clock: Clock) -> None:
+        self._batches = batches
+        self._blobs = blobs
+        self._threads = threads
+        self._clock = clock
+
+    def begin(self, incoming: Incoming) -> Delivery:
+        """A delivery to be fed with the message's bytes."""
+        return Delivery(incoming, self._batches, self._blobs, self._threads, clock=self._clock)
+
+
+@asynccontextmanager
+async def open_ingest(batches: DeliveryBatches, blobs: BlobStore, *, clock: Clock) -> AsyncIterator[Ingest]:
+    with ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse") as threads:
+        yield Ingest(batches, blobs, threads, clock=clock)
+
+
+class Delivery:
+    """One message on its way in. Leaving the context without `finish` abandons it."""
+
+    def __init__(
+        self, incoming: Incoming, batches: DeliveryBatches, blobs: BlobStore, threads: Executor, *, clock: Clock
+    ) -> None:
+        self._incoming = incoming
+        self._batches = batches
+        self._blobs = blobs
+        self._threads = threads
+        self._clock = clock
+        self._source: Spool = blobs.spool()
+        self._compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL).compressobj()
+        self._parser = MessageParser(blobs.spool)
+        self._digest = hashlib.sha256()
+        self._size_bytes = 0
+        # A cancelled session leaves its last chunk behind in a thread.
+        self._at_work = threading.Lock()
+        self._over = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.abandon()
+
+    async def feed(self, chunk: bytes) -> None:
+        """The next bytes of the message, as they are to be stored.
+
+        Raises StorageUnavailable, and MessageTooLarge for too many bytes of attachments; the delivery is over then.
+        """
+        self._size_bytes += len(chunk)
+        if self._size_bytes <= INLINE_BYTES:
+            self._absorb(chunk)
+        else:
+            await self._in_thread(self._absorb, chunk)
+
+    async def finish(self) -> list[Outcome]:
+        """Store the message; one outcome a recipient, in their order: None when it is durable and readable.
+
+        Never raises on account of the message or the storage: those are outcomes.
+        """
+        try:
+            parsed = await self._in_thread(self._understand) if self._size_bytes > INLINE_BYTES else self._understand()
+            content, spools = self._content(parsed)
+            await self._blobs.store(spools)
+        except MailkeepError as error:
+            return [error] * len(self._incoming.recipients)
+        unit = Unit(content, self._messages(parsed, content))
+        outcomes = await self._batches.store(unit)
+        if not unit.content_stored and not any(outcomes):
+            # Everybody had it already. After an error the blobs stay: a lost commit may have succeeded.
+            await self._remove(spools)
+        return outcomes
+
+    async def abandon(self) -> None:
+        """Give up what was spooled. Does nothing after `finish` has stored it."""
+        if self._size_bytes > INLINE_BYTES:
+            await self._in_thread(self._discard)
+        else:
+            self._discard()
+
+    def _absorb(self, chunk: bytes) -> None:
+        with self._at_work:
+            if self._over:
+                return
+            self._digest.update(chunk)
+            self._source.write(self._compressor.compress(chunk))
+            self._parser.feed(chunk)
+
+    def _understand(self) -> ParsedMessage:
+        with self._at_work:
+            self._source.write(self._compressor.flush())
+            return self._parser.finish()
+
+    def _discard(self) -> None:
+        with self._at_work:
+            self._over = True
+            self._source.discard()
+            self._parser.discard()
+
+    async def _in_thread(self, call: Callable[..., Result], *args: bytes) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+
+    def _content(self, parsed: ParsedMessage) -> tuple[Content, dict[str, Spool]]:
+        """The content to be stored, and the spools under the keys that it names."""
+        content_id = new_id()
+        source_key = f"sources/{self._clock():%Y/%m/%d}/{content_id}.eml.zst"
+        files = [(_attachment(file), file.spool) for file in parsed.files]
+        content = Content(
+            id=content_id,
+            source_key=source_key,
+            source_sha256=self._digest.hexdigest(),
+            size_bytes=self._size_bytes,
+            message_id=parsed.message_id,
+            date=parsed.date,
+            headers=parsed.headers,
+            to=parsed.to,
+            cc=parsed.cc,
+            reply_to=parsed.reply_to,
+            text=parsed.text,
+            html=parsed.html,
+            defects=parsed.defects,
+            attachments=tuple(attachment for attachment, _ in files),
+        )
+        return content, {source_key: self._source, **{attachment.blob_key: spool for attachment, spool in files}}
+
+    def _messages(self, parsed: ParsedMessage, content: Content) -> list[NewMessage]:
+        received_at = self._clock()
+        return [
+            NewMessage(
+                id=new_id(),
+                account_id=accepted.recipient.account_id,
+                address_id=accepted.recipient.address_id,
+                content_id=content.id,
+                delivery_key=_delivery_key(self._incoming.queue_id or parsed.queue_id, content, accepted.address),
+                mail_from=self._incoming.mail_from,
+                rcpt_to=accepted.address,
+                tag=accepted.tag,
+                sender=parsed.sender,
+                subject=parsed.subject,
+                snippet=parsed.snippet,
+                size_bytes=content.size_bytes,
+                has_attachments=bool(content.attachments),
+                received_at=received_at,
+                transport=self._incoming.transport,
+            )
+            for accepted in self._incoming.recipients
+        ]
+
+    async def _remove(self, spools: Mapping[str, Spool]) -> None:
+        """Remove blobs that no row came to refer to. What stays behind is an orphan, which the worker removes."""
+        try:
+            await self._blobs.delete(spools.keys())
+        except StorageUnavailable:
+            log.warning("blobs.orphaned", count=len(spools))
+
+
+def _delivery_key(queue_id: str, content: Content, rcpt_to: str) -> str:
+    """What two deliveries of one mail to one recipient have in common.
+
+    A client that lost our reply to the final dot sends the mail again, under the same queue id. The Message-ID is
+    no such mark: the sender chooses it. Without a queue id every delivery is one of its own.
+    """
+    source = f"{queue_id}\n{content.source_sha256}" if queue_id else content.id
+    return hashlib.sha256(f"{source}\n{rcpt_to}".encode(errors="surrogateescape")).hexdigest()
+
+
+def _attachment(file: ParsedFile) -> Attachment:
+    attachment_id = new_id()
+    return Attachment(
+        id=attachment_id,
+        filename=file.filename,
+        declared_type=file.declared_type,
+        detected_type=file.detected_type,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        disposition=file.disposition,
+        content_id=file.content_id,
+        # The hash leads, so that nobody chooses where a file lies; the id makes it one message's own.
+        blob_key=f"attachments/{file.sha256[:2]}/{file.sha256[:16]}-{attachment_id}-{stored_name(file.filename)}",
+    )
