@@ -86,7 +86,9 @@ def make_data_dir(settings: Settings) -> None:
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"cannot make the data directory {settings.data_dir}: {error.strerror}") from error
+        raise ConfigurationError(
+            f"cannot make the data directory {settings.data_dir}: {error.strerror}; set data_dir"
+        ) from error
     if not os.access(settings.data_dir, os.W_OK | os.X_OK):
         raise ConfigurationError(f"cannot write to the data directory {settings.data_dir}: set data_dir")
 

@@ -40,7 +40,12 @@ class Database(Section):
 class Blobs(Section):
     """[blobs]: message sources and attachments, as files."""
 
-    dir: Path | None = Field(default=None, description="directory, mode 0700; default: blobs in data_dir")
+    dir: Path | None = Field(default=None, description="directory, mode 0700; empty: blobs in data_dir")
+
+    @field_validator("dir", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
 
 
 class Http(Section):
@@ -123,7 +128,7 @@ class Auth(Section):
     session_hours: int = Field(default=24, gt=0, description="how long a log-in lasts")
     secret: SecretStr | None = Field(
         default=None,
-        description="signs sessions, at least 32 bytes; default: made at first start, in data_dir/session.key",
+        description="signs sessions, at least 32 bytes; empty: made at first start, in data_dir/session.key",
     )
     registration: Literal["open", "closed"] = Field(
         default="open", description="closed: only `mailkeep user create` makes accounts"
@@ -131,6 +136,11 @@ class Auth(Section):
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(), description="networks whose X-Forwarded-For is believed"
     )
+
+    @field_validator("secret", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
 
     @field_validator("secret")
     @classmethod
@@ -141,7 +151,7 @@ class Auth(Section):
 
 
 class Log(Section):
-    """[log]: what is said on standard error."""
+    """[log]: what the daemons say on standard output."""
 
     format: Literal["json", "console"] = Field(default="console", description="json for production")
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least to be said")

@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
 
@@ -22,12 +22,12 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 _URL_PASSWORD: Final = re.compile(r"(?<=://)([^:/@\s]+):[^@/\s]+@")
 
 
-def configure_logging(settings: Log) -> None:
-    """Send structlog and the standard library's loggers to standard error, in the configured form."""
+def configure_logging(settings: Log, *, stream: TextIO = sys.stderr) -> None:
+    """Send structlog and the standard library's loggers to a stream, in the configured form."""
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if settings.format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -41,10 +41,10 @@ def configure_logging(settings: Log) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=renderer))
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
     # aiosmtpd writes whole commands, which are addresses, into its log; what we say of a session we say ourselves.

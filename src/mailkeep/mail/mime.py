@@ -181,9 +181,13 @@ class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
         return fits or _may_end_headers(line)
 
     def _take_body(self, text: str, at: int, final: bool) -> int:
-        if self._after_boundary_like:
-            return self._take_line(text, at, final)
         separators = tuple(separator for separator in self._separators if separator)
+        if self._after_boundary_like:
+            end = self._take_line(text, at, final)
+            # The end of an inner multipart may stand right before the next part of the outer one.
+            again = end > at and not self._in_headers and text.startswith(separators, at)
+            self._after_boundary_like = again or end == at
+            return end
         start = self._next_boundary_like(text, at, separators) if separators else len(text)
         if start > at:
             self._write(text[at:start])

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from mailkeep.config import Settings
-from mailkeep.errors import SchemaOutdated
+from mailkeep.errors import ConfigurationError, SchemaOutdated
 from mailkeep.storage.database import Database, open_database, sqlite_path
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -68,5 +68,11 @@ def _config() -> Config:
 
 def _make_sqlite_directory(settings: Settings) -> None:
     path = sqlite_path(settings.database_url)
-    if path is not None:
+    if path is None:
+        return
+    try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot make the directory {path.parent}: {error.strerror}; set data_dir or database.url"
+        ) from error
