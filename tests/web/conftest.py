@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from api.world import World
 from playwright.async_api import Browser, async_playwright
+
+from api.world import World
 from services.required import required_program
 from web.site import Visitor, open_site, site_settings, visitor_of
 

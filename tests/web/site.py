@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from api.world import World, fresh_core, settings_in, world_of
 from yarl import URL
 
+from api.world import World, fresh_core, settings_in, world_of
 from mailkeep.config import Settings
 from mailkeep.domain.address import Address
 from mailkeep.domain.message import MessageQuery, MessageSummary, Transport

@@ -5,52 +5,36 @@ from __future__ import annotations
 import re
 
 import pytest
-from web.site import PASSWORD, Visitor, html_mail, mail_with_file, plain_mail
 
-from mailkeep_web.security import PAGE_HEADERS
+from web.inspection import assert_is_a_page
+from web.site import PASSWORD, Visitor, html_mail, mail_with_file, plain_mail
 
 PUBLIC = ("/", "/login", "/register", "/nothing/here")
 MEMBER = ("/inbox", "/inbox/rows", "/addresses", "/nothing/here")
 TABS = ("html", "text", "headers", "attachments", "source", "delivery", "unknown")
-# Inline script or style, in any of its forms; a policy without 'unsafe-inline' would break the page silently.
-INLINE = re.compile(
-    r"<script(?![^>]*\bsrc=)|<style|\sstyle\s*=|<[^>]*\son[a-z]+\s*=|javascript:|<[^>]*\shx-on|<[^>]*\shx-vals=.js:",
-    re.IGNORECASE,
-)
-FOREIGN = re.compile(r"""<(?:script|link|img|iframe|use|form|source)\b[^>]*\b(?:src|href|action)=["'](?!/(?!/))""")
 
 
-def assert_is_a_page(headers: object, text: str) -> None:
-    for name, value in PAGE_HEADERS.items():
-        assert headers[name] == value  # type: ignore[index]  # a mapping of headers
-    assert headers["X-Content-Type-Options"] == "nosniff"  # type: ignore[index]
-    assert headers["Cache-Control"] == "no-store"  # type: ignore[index]
-    assert "unsafe" not in headers["Content-Security-Policy"]  # type: ignore[index]
-    assert not INLINE.search(text), INLINE.search(text)
-    assert not FOREIGN.search(text), FOREIGN.search(text)
+async def test_attack_099_public_pages_allow_nothing_inline_or_foreign(stranger: Visitor) -> None:
+    for path in PUBLIC:
+        page = await stranger.get(path)
+        assert page.status == (404 if path == "/nothing/here" else 200)
+        assert_is_a_page(page)
 
 
-@pytest.mark.parametrize("path", PUBLIC)
-async def test_attack_099_public_pages_allow_nothing_inline_or_foreign(stranger: Visitor, path: str) -> None:
-    page = await stranger.get(path)
-    assert page.status == (404 if path == "/nothing/here" else 200)
-    assert_is_a_page(page.headers, page.text)
-
-
-@pytest.mark.parametrize("path", MEMBER)
-async def test_attack_099_member_pages_allow_nothing_inline_or_foreign(ada: Visitor, path: str) -> None:
+async def test_attack_099_member_pages_allow_nothing_inline_or_foreign(ada: Visitor) -> None:
     await ada.receive(plain_mail("A subject"))
-    page = await ada.get(path)
-    assert_is_a_page(page.headers, page.text)
+    for path in MEMBER:
+        page = await ada.get(path)
+        assert_is_a_page(page)
 
 
-@pytest.mark.parametrize("tab", TABS)
-async def test_attack_099_every_tab_of_hostile_mail_is_a_page(ada: Visitor, tab: str) -> None:
+async def test_attack_099_every_tab_of_hostile_mail_is_a_page(ada: Visitor) -> None:
     hostile = '"><script>alert(1)</script><img src=x onerror=alert(1) style=color:red>'
     message = await ada.receive(html_mail(hostile, subject=hostile))
-    page = await ada.get(f"/messages/{message.id}?tab={tab}")
-    assert page.status == 200
-    assert_is_a_page(page.headers, re.sub(r"&(?:lt|#34|#39|gt);[^<]*", "", page.text))
+    for tab in TABS:
+        page = await ada.get(f"/messages/{message.id}?tab={tab}")
+        assert page.status == 200
+        assert_is_a_page(page)
 
 
 async def test_the_inbox_of_a_new_account_says_what_to_do(ada: Visitor) -> None:
@@ -171,12 +155,13 @@ async def test_a_message_without_html_has_no_frame(ada: Visitor) -> None:
 
 
 async def test_attack_057_attachments_are_saved_and_never_shown(ada: Visitor) -> None:
-    message = await ada.receive(mail_with_file("page.html", "text/html", "<script>alert(1)</script>"))
+    page_sent = "<!doctype html><html><head><title>x</title></head><body><script>alert(1)</script></body></html>"
+    message = await ada.receive(mail_with_file("page.html", "text/html", page_sent))
     page = await ada.get(f"/messages/{message.id}?tab=attachments")
     assert "page.html" in page.text
     (link,) = re.findall(r'href="(/messages/[^"]+/attachments/[^"]+)"', page.text)
     download = await ada.get(link)
-    assert download.body.strip() == b"<script>alert(1)</script>"
+    assert download.body.strip().decode() == page_sent
     assert download.headers["Content-Type"] == "application/octet-stream"
     assert download.headers["Content-Disposition"].startswith('attachment; filename="page.html"')
     assert download.headers["X-Content-Type-Options"] == "nosniff"

@@ -10,7 +10,7 @@ _TEXTS: Final[Mapping[str, str]] = {
     "addresses_unreadable": "A header with addresses cannot be read as addresses.",
     "base64_invalid_character": "A base64 part holds characters that do not belong there; they are left out.",
     "base64_truncated": "A base64 part ends too early.",
-    "boundary_like_lines_truncated": "It has very many lines that look like part boundaries. The rest was not taken apart.",
+    "boundary_like_lines_truncated": "Very many lines look like part boundaries. The rest was not taken apart.",
     "charset_wrong": "Some text is not in the character set that it names; what could not be read is marked.",
     "close_boundary_not_found": "The last part is not closed. The message may have been cut off.",
     "date_missing": "It has no Date header.",

@@ -51,7 +51,7 @@ async def _tell(visit: MemberVisit, response: web.StreamResponse, after: int) ->
     while not stopping.is_set():
         if not await _newer(visit, after):
             await response.write(b": still here\n\n")
-        elif not stopping.is_set():
+        else:
             after = max(after, await visit.core.inbox.latest_seq(visit.actor))  # the newest may be deleted by now
             await response.write(f"event: mail\nid: {after}\ndata: {after}\n\n".encode())
         if not await _is_logged_in(visit):

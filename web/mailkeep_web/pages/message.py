@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -98,6 +98,8 @@ async def _first(chunks: AsyncIterator[bytes], count: int) -> bytes:
         start += chunk
         if len(start) >= count:
             break
+    if isinstance(chunks, AsyncGenerator):
+        await chunks.aclose()  # the file behind it is not left open
     return bytes(start[:count])
 
 
