@@ -8,8 +8,8 @@ from typing import Final, cast
 import structlog
 
 from mailkeep_mxd import replies
+from mailkeep_mxd.door import Door, Flavour
 from mailkeep_mxd.protocol import MailProtocol
-from mailkeep_mxd.session import Door, Flavour
 
 STOP_S: Final = 30.0
 

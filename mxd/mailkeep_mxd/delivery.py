@@ -28,7 +28,10 @@ class Received:
 
 def without_duplicates(accepted: Sequence[AcceptedRecipient]) -> tuple[AcceptedRecipient, ...]:
     """One for each address and tag, in order: a recipient given twice gets two replies and one copy."""
-    return tuple({_identity(recipient): recipient for recipient in reversed(accepted)}.values())[::-1]
+    unique: dict[tuple[str, str | None], AcceptedRecipient] = {}
+    for recipient in accepted:
+        unique.setdefault(_identity(recipient), recipient)
+    return tuple(unique.values())
 
 
 async def receive(

@@ -16,13 +16,13 @@ from mailkeep.errors import ConfigurationError
 from mailkeep_mxd.binding import listening
 from mailkeep_mxd.checkpoint import FILE_NAME, Checkpoint
 from mailkeep_mxd.connections import Connections
+from mailkeep_mxd.door import LMTP, SMTP, Door
 from mailkeep_mxd.feed import RecipientSource, is_loopback
 from mailkeep_mxd.follower import FeedFollower
 from mailkeep_mxd.memory import MemoryBudget
 from mailkeep_mxd.policy import PolicyServer
 from mailkeep_mxd.protocol import silence_aiosmtpd
 from mailkeep_mxd.recipients import RecipientDirectory
-from mailkeep_mxd.session import LMTP, SMTP, Door
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

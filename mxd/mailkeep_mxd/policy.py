@@ -113,7 +113,7 @@ async def _read_request(reader: asyncio.StreamReader, first: bytes) -> Mapping[s
     while line != b"\n":
         size += len(line)
         name, equals, value = line[:-1].decode("utf-8").partition("=")
-        if not equals or size > MAX_REQUEST_BYTES or len(attributes) >= MAX_ATTRIBUTES:
+        if not equals or name in attributes or size > MAX_REQUEST_BYTES or len(attributes) >= MAX_ATTRIBUTES:
             raise MalformedRequest
         attributes[name] = value
         line = await reader.readuntil(b"\n")

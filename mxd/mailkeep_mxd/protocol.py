@@ -19,9 +19,11 @@ from aiosmtpd.smtp import SMTP
 from mailkeep.domain.ids import new_id
 from mailkeep_mxd import replies
 from mailkeep_mxd.data import CRLF, content_chunks
+from mailkeep_mxd.door import Door, Flavour
 from mailkeep_mxd.faults import log_fault
+from mailkeep_mxd.outbox import Outbox
 from mailkeep_mxd.replies import Reply
-from mailkeep_mxd.session import Door, Flavour, MailSession
+from mailkeep_mxd.session import MailSession
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -80,8 +82,7 @@ class MailProtocol(SMTP):
         self._id = new_id()
         self._fed_bytes = 0
         self._taken_bytes = 0
-        self._outgoing: list[bytes] = []
-        self._outgoing_bytes = 0
+        self._outbox = Outbox(self.loop)
         self._write_paused = False
         self._waiting_since: float | None = None
         self._awaits_command = False
@@ -107,10 +108,10 @@ class MailProtocol(SMTP):
     def send(self, *answers: Reply) -> None:
         """Queue replies; they are written when the loop comes round, or sooner when there are many."""
         self._errors += sum(answer.blames_client for answer in answers)
-        self._queue(b"".join(answer.encode() for answer in answers))
+        self._outbox.put(b"".join(answer.encode() for answer in answers))
 
     def send_lines(self, *lines: str) -> None:
-        self._queue("".join(f"{line}\r\n" for line in lines).encode())
+        self._outbox.put("".join(f"{line}\r\n" for line in lines).encode())
 
     def hang_up(self) -> None:
         self._hanging_up = True
@@ -129,6 +130,7 @@ class MailProtocol(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._stream = cast("asyncio.Transport", transport)
+        self._outbox.attach(self._stream)
         super().connection_made(transport)
         self._open_sessions.add(self)
         self.conversation.add_done_callback(lambda _: self._open_sessions.discard(self))
@@ -189,7 +191,7 @@ class MailProtocol(SMTP):
 
     def _close(self) -> None:
         self._hanging_up = True
-        self._flush()
+        self._outbox.flush()
         self._stream.close()
         if self.transport is not None:
             self._reset_timeout(CLOSE_S)
@@ -220,7 +222,7 @@ class MailProtocol(SMTP):
             if not self._hanging_up:
                 self._check_budget()
             in_a_row += 1
-            if self._outgoing_bytes > WRITE_TOGETHER_BYTES or self._write_paused:
+            if self._outbox.pending_bytes > WRITE_TOGETHER_BYTES or self._write_paused:
                 await self._drain()
             elif in_a_row >= COMMANDS_IN_A_ROW:
                 in_a_row = 0
@@ -290,20 +292,8 @@ class MailProtocol(SMTP):
 
     # Writing
 
-    def _queue(self, data: bytes) -> None:
-        if not self._outgoing:
-            self.loop.call_soon(self._flush)
-        self._outgoing.append(data)
-        self._outgoing_bytes += len(data)
-
-    def _flush(self) -> None:
-        if self._outgoing and not self._stream.is_closing():
-            self._stream.write(b"".join(self._outgoing))
-        self._outgoing.clear()
-        self._outgoing_bytes = 0
-
     async def _drain(self) -> None:
-        self._flush()
+        self._outbox.flush()
         self._waiting_since = self.loop.time()
         await self._writer.drain()
         self._waiting_since = None
@@ -312,7 +302,7 @@ class MailProtocol(SMTP):
         """Half-close and read on for a moment: closing over unread input resets the connection, and the client
         might never see our last reply."""
         self._hanging_up = True
-        self._flush()
+        self._outbox.flush()
         if self._stream.is_closing() or not self._stream.can_write_eof():
             return
         self._stream.write_eof()

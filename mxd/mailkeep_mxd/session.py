@@ -7,20 +7,19 @@ mail, and knows nothing of sockets.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
-from mailkeep.config import Lmtp
 from mailkeep.domain.message import Transport
 from mailkeep.errors import MemoryBudgetExceeded
-from mailkeep.services.ingest import AcceptedRecipient, Incoming, Ingest
+from mailkeep.services.ingest import AcceptedRecipient, Incoming
 from mailkeep_mxd import replies
 from mailkeep_mxd.delivery import answer_each, answer_once, receive, without_duplicates
-from mailkeep_mxd.memory import MemoryBudget, Reservation
-from mailkeep_mxd.recipients import RecipientDirectory
+from mailkeep_mxd.door import Door, Flavour, Wire
+from mailkeep_mxd.memory import Reservation
 from mailkeep_mxd.replies import Reply
 from mailkeep_mxd.syntax import MailArgument, Rejected, parse_mail, parse_rcpt
 
@@ -28,50 +27,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 # RFC 5321 section 4.1.1.1 wants a domain or a literal; what is printable is kept: it is shown, and never used.
 _CLIENT_NAME: Final = re.compile(r"[\x21-\x7e]{1,255}")
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """What all sessions of the process share."""
-
-    limits: Lmtp
-    hostname: str
-    recipients: RecipientDirectory
-    ingest: Ingest
-    memory: MemoryBudget
-
-
-@dataclass(frozen=True, slots=True)
-class Flavour:
-    """In what LMTP and SMTP differ: the greetings, and whether the final dot is answered for each recipient."""
-
-    name: str
-    extended_name: str
-    greetings: frozenset[str]
-    answers_each: bool
-
-
-LMTP: Final = Flavour("LMTP", "LMTP", frozenset({"LHLO"}), answers_each=True)
-SMTP: Final = Flavour("SMTP", "ESMTP", frozenset({"EHLO", "HELO"}), answers_each=False)
-
-
-class Wire(Protocol):
-    """The connection, as the session sees it."""
-
-    @property
-    def client_ip(self) -> str: ...
-    @property
-    def has_input(self) -> bool:
-        """Whether the client has already sent more than the command that is being answered."""
-        ...
-
-    def send(self, *answers: Reply) -> None: ...
-    def send_lines(self, *lines: str) -> None: ...
-    def hang_up(self) -> None:
-        """Close after what has been sent."""
-        ...
-
-    def content(self) -> AsyncIterator[bytes]: ...
 
 
 @dataclass(slots=True)

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from mailkeep.domain.scope import Actor
 from mailkeep_mxd.listeners import RunningMxd
 from mxd.conversation import Conversation, conversation
-from mxd.house import House, open_door, open_house, settings_for
+from mxd.house import House, furnish, open_door, open_house, settings_for
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Actor]:
+    """A data directory to be copied, so that migrations run and a password is hashed only once."""
+    directory = tmp_path_factory.mktemp("furnished")
+    return directory, asyncio.run(furnish(directory))
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, furnished: tuple[Path, Actor]) -> AsyncIterator[House]:
     """A customer with the addresses a@here.test, b@here.test and c@here.test."""
-    async with open_house(settings_for(tmp_path)) as house:
-        for name in ("a@here.test", "b@here.test", "c@here.test"):
-            await house.address(name)
+    directory, actor = furnished
+    shutil.copytree(directory, tmp_path, dirs_exist_ok=True)
+    async with open_house(tmp_path, actor) as house:
         yield house
 
 

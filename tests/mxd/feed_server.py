@@ -33,7 +33,7 @@ class FeedServer:
         """Listen; on the same port again after `stop`."""
         app = web.Application()
         app.router.add_get(PATH, self._answer)
-        self._runner = web.AppRunner(app, shutdown_timeout=0)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
         await site.start()
@@ -49,7 +49,7 @@ class FeedServer:
         wait_s = float(request.query["wait"])
         self.pulls += wait_s == 0
         if self.fault == "slow":
-            await asyncio.sleep(30)
+            await asyncio.sleep(1.5)  # longer than any timeout in these tests
         if (broken := self._broken()) is not None:
             return broken
         if request.headers["Authorization"] != f"Bearer {TOKEN}":

@@ -57,11 +57,22 @@ def settings_for(directory: Path, **sections: Any) -> Settings:
     )
 
 
-@asynccontextmanager
-async def open_house(settings: Settings, *, email: str = "owner@elsewhere.test") -> AsyncIterator[House]:
+async def furnish(directory: Path) -> Actor:
+    """Fill a directory with a database in which one customer has the addresses a, b and c@here.test."""
+    settings = settings_for(directory)
     await upgrade_schema(settings)
     async with open_core(settings) as core:
-        yield await customer(core, email)
+        house = await customer(core, "owner@elsewhere.test")
+        for name in ("a", "b", "c"):
+            await house.address(f"{name}@here.test")
+        return house.actor
+
+
+@asynccontextmanager
+async def open_house(directory: Path, actor: Actor) -> AsyncIterator[House]:
+    """The core of a directory that was furnished."""
+    async with open_core(settings_for(directory)) as core:
+        yield House(core, actor)
 
 
 async def customer(core: Core, email: str) -> House:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
+from mailkeep.bootstrap import open_core
 from mailkeep_mxd.listeners import RunningMxd
 from mxd.conversation import Conversation, Line, conversation
-from mxd.house import House, customer
+from mxd.house import House, customer, open_door, settings_for
 
 ENVELOPE: tuple[Line, ...] = (("MAIL FROM:<s@x.test>", "250 2.1.0"), ("RCPT TO:<a@here.test>", "250 2.1.5"))
 
@@ -261,32 +265,58 @@ async def test_attack_023_null_sender_and_postmaster(lmtp: Conversation) -> None
     )
 
 
-async def test_attack_024_what_kind_of_address(lmtp: Conversation, house: House) -> None:
+async def test_attack_024_what_kind_of_address(house: House, tmp_path: Path) -> None:
     inactive, deleted = await house.address("off@here.test"), await house.address("gone@here.test")
-    await house.address("exact+tag@here.test")
     await house.core.addresses.update(house.actor, inactive.id, active=False)
     await house.core.addresses.delete(house.actor, deleted.id)
-    await lmtp.play(
-        [
-            ("MAIL FROM:<> SMTPUTF8", "250"),
-            ("RCPT TO:<nobody@here.test>", "550 5.1.1"),
-            ("RCPT TO:<off@here.test>", "550 5.2.1"),
-            ("RCPT TO:<off+tag@here.test>", "550 5.2.1"),
-            ("RCPT TO:<gone@here.test>", "550 5.1.1"),
-            ("RCPT TO:<a@elsewhere.test>", "550 5.1.1"),
-            ("RCPT TO:<A@HERE.TEST>", "250"),
-            ("RCPT TO:<a+News@here.test>", "250"),
-            ("RCPT TO:<exact+tag@here.test>", "250"),
-            ("RCPT TO:<exact@here.test>", "550 5.1.1"),
-            ("RCPT TO:<ä@here.test>", "550 5.1.1"),
-            ("RCPT TO:<a@ｈｅｒｅ.test>", "250"),  # noqa: RUF001 - full-width letters, which IDNA folds
-            ("DATA", "354"),
-            (".", "250 2.0.0 <A@", "250 2.0.0 <a+N", "250 2.0.0 <exact+tag@", "250 2.0.0 <a@"),
-        ]
-    )
-    found = {(message.address, message.tag) for message in await house.messages()}
-    assert ("a@here.test", "news") in found
-    assert ("exact+tag@here.test", None) in found
+    async with open_door(settings_for(tmp_path), house) as mxd, conversation(mxd.lmtp) as lmtp:
+        await lmtp.play(
+            [
+                ("LHLO mta.test", "220", "250-"),
+                ("MAIL FROM:<> SMTPUTF8", "250"),
+                ("RCPT TO:<nobody@here.test>", "550 5.1.1"),
+                ("RCPT TO:<off@here.test>", "550 5.2.1"),
+                ("RCPT TO:<off+tag@here.test>", "550 5.2.1"),
+                ("RCPT TO:<gone@here.test>", "550 5.1.1"),
+                ("RCPT TO:<a@elsewhere.test>", "550 5.1.1"),
+                ("RCPT TO:<A@HERE.TEST>", "250"),
+                ("RCPT TO:<a+News@here.test>", "250"),
+                ("RCPT TO:<a+@here.test>", "250"),
+                ("RCPT TO:<+tag@here.test>", "550 5.1.1"),
+                ("RCPT TO:<ä@here.test>", "550 5.1.1"),
+                ("RCPT TO:<a@ｈｅｒｅ.test>", "250"),  # noqa: RUF001 - full-width letters, which IDNA folds
+                ("DATA", "354"),
+                (".", "250 2.0.0 <A@", "250 2.0.0 <a+N", "250 2.0.0 <a+@", "250 2.0.0 <a@"),
+            ]
+        )
+    messages = await house.messages()
+    assert [(message.address, message.tag) for message in messages] == [
+        ("a@here.test", None),
+        ("a@here.test", "news"),
+        ("a@here.test", ""),
+    ]
+
+
+async def test_a_tag_is_stored_with_the_message(lmtp: Conversation, house: House) -> None:
+    await lmtp.play([("MAIL FROM:<>", "250"), ("RCPT TO:<b+News.Letter@here.test>", "250"), ("DATA", "354")])
+    await lmtp.play([(".", "250 2.0.0 <b+News.Letter@here.test>")])
+    (message,) = await house.messages()
+    assert (message.address, message.tag) == ("b@here.test", "news.letter")
+
+
+async def test_attack_024_over_quota(house: House, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, tiers={"free": {"addresses": 500, "storage_mb": 1}})
+    async with open_core(settings) as core:
+        small = House(core, house.actor)
+        async with open_door(settings, small) as mxd, conversation(mxd.lmtp) as lmtp:
+            await lmtp.play([("LHLO mta.test", "220", "250-"), ("MAIL FROM:<>", "250")])
+            await lmtp.play([("RCPT TO:<a@here.test>", "250"), ("DATA", "354")])
+            await lmtp.play([("x" * 1_100_000 + "\r\n.", "250"), ("MAIL FROM:<>", "250")])
+            async with asyncio.timeout(1):  # a change is in force within a second
+                await lmtp.say("RCPT TO:<b@here.test>")
+                while not (await lmtp.reply()).startswith("452 4.2.2"):
+                    await asyncio.sleep(0.02)
+                    await lmtp.say("RCPT TO:<b@here.test>")
 
 
 async def test_attack_025_a_dictionary_attack_ends(lmtp: Conversation) -> None:
