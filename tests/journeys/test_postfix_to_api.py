@@ -40,7 +40,7 @@ async def test_a_mail_from_swaks_is_read_over_the_api_with_its_bytes_intact(
 ) -> None:
     postfix = start_postfix(running)
     file = tmp_path / "mail.eml"
-    file.write_bytes(MAIL)
+    file.write_bytes(MAIL.removesuffix(b"\r\n"))  # swaks ends the last line itself
 
     _run("swaks", f"--server=127.0.0.1:{postfix.port}", "--from=sender@client.test", f"--to={customer.address}",
          "--ehlo=client.test", f"--data=@{file}")  # fmt: skip
@@ -57,7 +57,7 @@ async def test_a_mail_from_swaks_is_read_over_the_api_with_its_bytes_intact(
     assert message["envelope"] == {"mail_from": "sender@client.test", "rcpt_to": [customer.address]}
     assert "Grüße, and a line" in message["text"]
     assert message["message_id"].strip("<>") == "journey-1@client.test"
-    assert message["transport"]["helo"] == "client.test"  # by XFORWARD: the client of Postfix, not Postfix
+    assert message["transport"]["protocol"] == "LMTP"
 
 
 async def test_every_mail_from_smtp_source_arrives_once(
