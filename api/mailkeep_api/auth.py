@@ -9,9 +9,10 @@ from aiohttp import web
 from mailkeep.bootstrap import Core
 from mailkeep.domain.scope import Actor
 from mailkeep.errors import NotAuthenticated
+from mailkeep.services import tokens
 from mailkeep_api.keys import ACTOR, CORE
 
-API_TOKEN_PREFIX: Final = "mk_"  # noqa: S105  what API tokens begin with, and no secret
+API_TOKEN_PREFIX: Final = tokens.PREFIX
 NOBODY: Final = Actor(scopes=frozenset())
 MAX_CREDENTIALS_CHARS: Final = 4096
 

@@ -8,7 +8,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from pydantic import BaseModel
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
+from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
 
 import mailkeep
 from mailkeep.domain.scope import Scope
@@ -40,6 +41,17 @@ PROBLEM_SCHEMA: Final = {
         },
     },
 }
+
+
+class _Schema(GenerateJsonSchema):
+    """What may be left out is optional in a request; it is not null."""
+
+    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"]) if self.mode == "validation" else super().nullable_schema(schema)
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        without = self.mode == "validation" and schema.get("default") is None
+        return self.generate_inner(schema["schema"]) if without else super().default_schema(schema)
 
 
 def openapi_document(routes: Sequence[Route], *, server_url: str) -> dict[str, Any]:
@@ -77,7 +89,7 @@ def _schemas(routes: Iterable[Route]) -> tuple[_Models, dict[str, Any]]:
             wanted[route.body, "validation"] = None
         if isinstance(route.returns, type):
             wanted[route.returns, "serialization"] = None
-    references, schema = models_json_schema(list(wanted), ref_template=_REF)
+    references, schema = models_json_schema(list(wanted), ref_template=_REF, schema_generator=_Schema)
     return references, schema.get("$defs", {})
 
 
@@ -106,7 +118,7 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
 def _query_parameters(route: Route) -> list[dict[str, Any]]:
     if route.query is None:
         return []
-    schema = route.query.model_json_schema(ref_template=_REF)
+    schema = route.query.model_json_schema(ref_template=_REF, schema_generator=_Schema)
     required = schema.get("required", [])
     return [
         {"name": name, "in": "query", "required": name in required, "schema": property_schema}

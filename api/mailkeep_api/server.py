@@ -43,7 +43,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int, listen: str) -> N
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
         # A name that does not resolve has a negative number of its own (socket.gaierror).
-        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else "no such host"
+        reason = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else "no such host"
         raise ConfigurationError(
             f"http.listen: cannot listen on {listen} ({reason}): stop what listens there, or choose another address"
         ) from error

@@ -48,7 +48,7 @@ def validate(model: type[M], value: object) -> M:
 
 def validate_query(model: type[M], query: MultiMapping[str]) -> M:
     """Raises RequestProblem (422), also for a parameter given twice: two answers to one question."""
-    repeated = [name for name, times in Counter(query.keys()).items() if times > 1]
+    repeated = [name for name, times in Counter(name for name, _ in query.items()).items() if times > 1]
     if repeated:
         raise invalid(*(FieldError(name[:MAX_FIELD_CHARS], "repeated", "must be given once") for name in repeated))
     return validate(model, dict(query))

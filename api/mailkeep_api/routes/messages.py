@@ -28,9 +28,7 @@ routes: Final = Routes("/api/v1/messages", tag="messages")
 @routes.get("", scope=Scope.MESSAGES_READ, audit="message.list", query=MessageQueryIn, returns=MessageList)
 async def list_messages(call: Call, query: MessageQueryIn) -> MessageList:
     """Messages, newest first: all of them, or of one address."""
-    address_id = query.address
-    if address_id is not None and "@" in address_id:
-        address_id = (await call.core.addresses.find(call.actor, address_id)).id
+    address_id = await call.core.addresses.id_of(call.actor, query.address) if query.address is not None else None
     wanted = MessageQuery(address_id=address_id, after=query.after, before=query.before, limit=query.limit)
     page, before = await call.core.inbox.list(call.actor, wanted)
     link_next(call, before=before)

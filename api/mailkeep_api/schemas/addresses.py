@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
-from pydantic.json_schema import SkipJsonSchema
 
-from mailkeep.domain.address import Address
+from mailkeep.domain.address import MAX_ADDRESS_BYTES, MAX_LOCAL_PART_BYTES, Address
+from mailkeep.services.addresses import MAX_LABEL
 from mailkeep_api.schemas.shapes import MAX_PAGE, Id, In, Instant, Out, Query
+
+Label = Annotated[str, Field(max_length=MAX_LABEL)]
+AddressText = Annotated[str, Field(max_length=MAX_ADDRESS_BYTES)]
+LocalPart = Annotated[str, Field(max_length=MAX_LOCAL_PART_BYTES)]
 
 
 class AddressIn(In):
     """`address` in full or `local_part` alone; neither: a random one. See `mailkeep.domain.address` for the rules."""
 
-    address: str | SkipJsonSchema[None] = Field(default=None, max_length=254, examples=["signup-tests@mail.test"])
-    local_part: str | SkipJsonSchema[None] = Field(default=None, max_length=64, examples=["signup-tests"])
-    label: str = Field(default="", max_length=200, examples=["sign-up tests"])
+    address: AddressText | None = Field(default=None, examples=["signup-tests@mail.test"])
+    local_part: LocalPart | None = Field(default=None, examples=["signup-tests"])
+    label: Label = Field(default="", examples=["sign-up tests"])
 
 
 class AddressChange(In):
     """What is not given stays as it is."""
 
-    label: str | SkipJsonSchema[None] = Field(default=None, max_length=200)
-    active: bool | SkipJsonSchema[None] = None
+    label: Label | None = None
+    active: bool | None = None
 
     @field_validator("label", "active")
     @classmethod
@@ -35,7 +39,7 @@ class AddressChange(In):
 
 class AddressQuery(Query):
     limit: int = Field(default=50, ge=1, le=MAX_PAGE)
-    before: Id | SkipJsonSchema[None] = None
+    before: Id | None = None
 
 
 class AddressOut(Out):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from mailkeep.domain.message import Attachment, Envelope, Mailbox, MessageDetail, MessageSummary, SafeHtml, Transport
+from mailkeep_api.schemas.addresses import AddressText
 from mailkeep_api.schemas.shapes import MAX_PAGE, Flag, In, Instant, Out, Query, Seq
 
 
 class MessageQueryIn(Query):
     """Cursors are a message's `seq`: newer than `after`, older than `before`."""
 
-    address: str | SkipJsonSchema[None] = Field(default=None, max_length=254, description="the id or the address")
-    after: Seq | SkipJsonSchema[None] = None
-    before: Seq | SkipJsonSchema[None] = None
+    address: AddressText | None = Field(default=None, description="the id or the address")
+    after: Seq | None = None
+    before: Seq | None = None
     limit: int = Field(default=50, ge=1, le=MAX_PAGE)
 
 
