@@ -60,22 +60,22 @@ async def test_the_same_decisions_as_at_rcpt(house: House, tmp_path: Path) -> No
     ]
 
 
-@pytest.mark.parametrize(
-    "malformed",
-    [
-        b"\n",
-        b"hello\n\n",
-        b"request=other\nrecipient=a@here.test\n\n",
-        b"request=smtpd_access_policy\nrecipient=\xff\n\n",
-        b"request=smtpd_access_policy\nx=" + b"y" * 40_000 + b"\n\n",
-        b"request=smtpd_access_policy\n" + b"x=y\n" * 40_000 + b"\n",
-        b"request=smtpd_access_policy\n" + b"".join(b"x%d=y\n" % n for n in range(200)) + b"\n",
-        b"request=smtpd_access_policy\nrecipient=a@here.test\n",
-    ],
-    ids=lambda data: repr(data[:30]),
+MALFORMED = (
+    b"\n",
+    b"hello\n\n",
+    b"request=other\nrecipient=a@here.test\n\n",
+    b"request=smtpd_access_policy\nrecipient=\xff\n\n",
+    b"request=smtpd_access_policy\nx=" + b"y" * 40_000 + b"\n\n",
+    b"request=smtpd_access_policy\n" + b"x=y\n" * 40_000 + b"\n",
+    b"request=smtpd_access_policy\n" + b"".join(b"x%d=y\n" % n for n in range(200)) + b"\n",
+    b"request=smtpd_access_policy\nrecipient=a@here.test\n",
 )
-async def test_a_malformed_request_closes_the_connection(mxd: RunningMxd, malformed: bytes) -> None:
-    assert await ask(mxd, request("a@here.test"), malformed, request("a@here.test")) == ["action=DUNNO"]
+
+
+async def test_a_malformed_request_closes_the_connection(mxd: RunningMxd) -> None:
+    for malformed in MALFORMED:
+        actions = await ask(mxd, request("a@here.test"), malformed, request("a@here.test"))
+        assert actions == ["action=DUNNO"], malformed[:50]
 
 
 async def test_it_runs_alone_without_a_database(house: House, tmp_path: Path) -> None:
