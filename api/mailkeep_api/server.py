@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from typing import Final
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from mailkeep.config import split_listen
 from mailkeep.errors import ConfigurationError
@@ -18,6 +20,21 @@ STOP_TIMEOUT_S: Final = 20  # for the requests that are under way; systemd waits
 log: Final[structlog.stdlib.BoundLogger] = structlog.get_logger()
 
 
+class _KindsOnly(logging.Filter):
+    """aiohttp logs what it could not parse, bytes and all, and a stranger wrote them: keep the kind of the error."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        if kind is None or not issubclass(kind, HttpProcessingError):
+            return True
+        log.warning("http.not_understood", error=kind.__name__)
+        return False
+
+
+_AIOHTTP_LOG: Final = logging.getLogger("mailkeep.http")
+_KINDS_ONLY: Final = _KindsOnly()
+
+
 @asynccontextmanager
 async def serve_http(app: web.Application, listen: str) -> AsyncIterator[tuple[str, int]]:
     """Serve while the block runs; gives host and port as bound. Leaving it finishes the requests under way.
@@ -25,8 +42,11 @@ async def serve_http(app: web.Application, listen: str) -> AsyncIterator[tuple[s
     Raises ConfigurationError when it cannot listen there.
     """
     host, port = split_listen(listen)
+    _AIOHTTP_LOG.addFilter(_KINDS_ONLY)
     # Bodies with a Content-Encoding are refused, so nothing is ever unpacked here.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_TIMEOUT_S, auto_decompress=False)
+    runner = web.AppRunner(
+        app, access_log=None, logger=_AIOHTTP_LOG, shutdown_timeout=STOP_TIMEOUT_S, auto_decompress=False
+    )
     await runner.setup()
     try:
         await _listen(runner, host, port, listen)

@@ -141,7 +141,6 @@ async def test_https_is_promised_where_it_is(tmp_path: Path, public_url: str, pr
 async def test_health_and_readiness(world: World) -> None:
     for path in ("/healthz", "/readyz"):
         assert (await world.ask("GET", path)).json == {"status": "ok"}
-    await world.core.database.engine.dispose()
 
 
 async def test_closed_registration(tmp_path: Path) -> None:
@@ -174,20 +173,24 @@ async def test_a_port_in_use_is_one_clear_line(world: World) -> None:
             pytest.fail("it listens twice")
 
 
-async def test_attack_075_what_is_not_http_is_refused(world: World) -> None:
+async def test_attack_075_what_is_not_http_is_refused(world: World, caplog: pytest.LogCaptureFixture) -> None:
     host, _, port = world.url.removeprefix("http://").partition(":")
+    loop = asyncio.get_running_loop()
     for request in (
         b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, x\r\n\r\n",
+        b"GET /hunter2 HTTP/1.1\r\nhunter2 : x\r\n\r\n",
         b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03",
     ):
-        with socket.create_connection((host, int(port)), timeout=5) as raw:
+        with socket.create_connection((host, int(port)), timeout=5) as raw, structlog.testing.capture_logs() as events:
             raw.setblocking(False)
-            loop = asyncio.get_running_loop()
             await loop.sock_sendall(raw, request)
             answer = await asyncio.wait_for(loop.sock_recv(raw, 65536), 5)
         assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 ")), answer
+        assert len(events) <= 1
+        assert "hunter2" not in repr(events)
+    assert "hunter2" not in caplog.text
 
 
 def test_under_uvloop(tmp_path: Path) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+from contextlib import suppress
+from pathlib import Path
+
 from api.world import Answer, Customer, World
 
 PATH = "/api/v1/messages"
@@ -100,6 +105,32 @@ async def test_a_large_source_is_streamed(world: World, ada: Customer) -> None:
     large = PLAIN + b"x" * 5_000_000
     path, _ = await message_of(world, ada, large)
     assert (await world.ask("GET", f"{path}/source", ada)).body == large
+
+
+def open_blobs() -> list[str]:
+    """The files of the blob store that this process holds open."""
+    targets = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the one that lists them is closed again
+            targets.append(str(descriptor.readlink()))
+    return [target for target in targets if "/blobs/" in target]
+
+
+async def test_attack_062_a_client_that_leaves_keeps_no_file_open(world: World, ada: Customer) -> None:
+    large = PLAIN + os.urandom(16_000_000)
+    path, _ = await message_of(world, ada, large)
+    headers = {"Authorization": f"Bearer {ada.token}"}
+    for _ in range(5):
+        async with world.client.get(f"{world.url}{path}/source", headers=headers) as response:
+            assert await response.content.readany()
+            assert open_blobs()
+            response.close()
+    for _ in range(50):
+        if not open_blobs():
+            break
+        await asyncio.sleep(0.1)
+    assert open_blobs() == []
+    assert (await world.ask("GET", f"{path}/source", ada, headers={"Range": "bytes=0-9"})).body == large
 
 
 async def test_attack_057_an_attachment_is_saved_and_never_shown(world: World, ada: Customer) -> None:
