@@ -10,11 +10,18 @@ def settings(**sections: object) -> Settings:
     return Settings.model_validate(sections)
 
 
-def test_on_this_machine_mail_goes_straight_to_the_listener() -> None:
-    assert (
-        sending_hints(settings(smtp={"enabled": True}), ADDRESS)[-1] == "swaks --server 127.0.0.1:8025 --to a@mail.test"
+@pytest.mark.parametrize(
+    ("sections", "listener"),
+    [({}, ("LMTP", "127.0.0.1:8024")), ({"smtp": {"enabled": True}}, ("SMTP", "127.0.0.1:8025"))],
+)
+def test_on_this_machine_mail_goes_straight_to_the_listener(
+    sections: dict[str, object], listener: tuple[str, str]
+) -> None:
+    protocol, listen = listener
+    assert sending_hints(settings(**sections), ADDRESS) == (
+        f"mailkeep mail send --to a@mail.test --{protocol.lower()} {listen}",
+        f"swaks --server {listen} --protocol {protocol} --to a@mail.test",
     )
-    assert sending_hints(settings(), ADDRESS)[-1] == "swaks --server 127.0.0.1:8024 --protocol LMTP --to a@mail.test"
 
 
 @pytest.mark.parametrize("public_url", ["https://mail.example.org", "https://[2001:db8::1]:8443"])

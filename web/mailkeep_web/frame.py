@@ -23,7 +23,7 @@ SANDBOX: Final = "allow-popups allow-popups-to-escape-sandbox"
 _STYLE: Final = """
 :root { color-scheme: light; }
 body { margin: 1rem; background: #fff; color: #1c2024; font: 15px/1.6 system-ui, sans-serif; overflow-wrap: anywhere; }
-a { color: #0b6e5f; }
+a[href] { color: #0b6e5f; }
 a:focus-visible { outline: 2px solid #0b6e5f; outline-offset: 2px; }
 pre { overflow-x: auto; white-space: pre-wrap; }
 pre, code { font: 13px/1.55 ui-monospace, monospace; }

@@ -87,8 +87,11 @@ async def read_filter(visit: MemberVisit) -> ListFilter:
 
 def sending_hints(settings: Settings, address: str) -> tuple[str, ...]:
     """Commands that send a first mail to `address`: over this machine's listener when we run on this machine."""
-    if URL(settings.public_url).host not in _LOOPBACK:
+    protocol, listen = ("SMTP", settings.smtp.listen) if settings.smtp.enabled else ("LMTP", settings.lmtp.listen)
+    is_here = URL(settings.public_url).host in _LOOPBACK and not listen.startswith("unix:")
+    if not is_here:
         return (f"swaks --to {address}",)
-    smtp = settings.smtp
-    listen, protocol = (smtp.listen, "") if smtp.enabled else (settings.lmtp.listen, " --protocol LMTP")
-    return (f"mailkeep mail send message.eml --to {address}", f"swaks --server {listen}{protocol} --to {address}")
+    return (
+        f"mailkeep mail send --to {address} --{protocol.lower()} {listen}",
+        f"swaks --server {listen} --protocol {protocol} --to {address}",
+    )
