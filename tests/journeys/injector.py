@@ -54,7 +54,7 @@ class Injector:
 
     def _send(self) -> None:
         with smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.test", timeout=60) as client:
-            while not self._ended.wait(0.05):
+            while not self._ended.wait(0.1):
                 mark = next(self._numbers)
                 content = _mail(mark)
                 self.sha256[mark] = hashlib.sha256(content).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 REPLY_TIMEOUT_S = 60
@@ -51,10 +51,15 @@ class LmtpClient:
 
     async def data(self, content: bytes, *, recipients: int) -> list[str]:
         """DATA and the content; one reply for each accepted recipient (RFC 2033 section 4.2)."""
+        return await self.stuffed_data([dot_stuffed(content)], recipients=recipients)
+
+    async def stuffed_data(self, pieces: Iterable[bytes | memoryview], *, recipients: int) -> list[str]:
+        """DATA and what goes over the wire after it, piece by piece, final dot included."""
         go_ahead = await self.command("DATA")
         assert go_ahead.startswith("354"), go_ahead
-        self._writer.write(dot_stuffed(content))
-        await self._writer.drain()
+        for piece in pieces:
+            self._writer.write(piece)
+            await self._writer.drain()
         return [await self.reply() for _ in range(recipients)]
 
     async def deliver(self, recipients: Sequence[str], content: bytes) -> list[str]:
