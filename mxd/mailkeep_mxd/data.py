@@ -7,7 +7,7 @@ writes can look like the end here and not there (CVE-2023-51764, -51765, -51766,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 CRLF: Final = b"\r\n"
@@ -15,7 +15,7 @@ END: Final = b"\r\n.\r\n"
 MAX_CHUNK_BYTES: Final = 256 * 1024
 
 
-async def content_chunks(reader: asyncio.StreamReader, took: Callable[[int], None]) -> AsyncIterator[bytes]:
+async def content_chunks(reader: asyncio.StreamReader, took: Callable[[int], None]) -> AsyncGenerator[bytes, None]:
     r"""The unstuffed content, chunk by chunk; what follows the end stays in the reader.
 
     The reader must stand before the CRLF that ended the DATA command: it is the first half of <CRLF>.<CRLF> when

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from mailkeep.errors import MailkeepError, MessageTooLarge
@@ -35,7 +36,12 @@ def without_duplicates(accepted: Sequence[AcceptedRecipient]) -> tuple[AcceptedR
 
 
 async def receive(
-    delivery: Delivery, content: AsyncIterator[bytes], reservation: Reservation, *, recipients: int, max_bytes: int
+    delivery: Delivery,
+    content: AsyncGenerator[bytes, None],
+    reservation: Reservation,
+    *,
+    recipients: int,
+    max_bytes: int,
 ) -> Received:
     """Read the content to its real end, whatever goes wrong on the way, and store it.
 
@@ -53,21 +59,24 @@ async def receive(
     return Received([failure] * recipients, is_fault=True)
 
 
-async def _feed(delivery: Delivery, content: AsyncIterator[bytes], reservation: Reservation, max_bytes: int) -> Outcome:
+async def _feed(
+    delivery: Delivery, content: AsyncGenerator[bytes, None], reservation: Reservation, max_bytes: int
+) -> Outcome:
     """What kept the message from being taken. After the first failure the rest is read and thrown away."""
     failure: Outcome = None
     received_bytes = 0
-    async for chunk in content:
-        if failure is not None:
-            continue
-        received_bytes += len(chunk)
-        try:
-            _check_size(received_bytes, max_bytes)
-            reservation.account_for(received_bytes)
-            await delivery.feed(chunk)
-        except Exception as error:  # noqa: BLE001 - the edge of the room: the content must be read to its end
-            failure = error
-            await delivery.abandon()
+    async with aclosing(content):
+        async for chunk in content:
+            if failure is not None:
+                continue
+            received_bytes += len(chunk)
+            try:
+                _check_size(received_bytes, max_bytes)
+                reservation.account_for(received_bytes)
+                await delivery.feed(chunk)
+            except Exception as error:  # noqa: BLE001 - the edge of the room: the content must be read to its end
+                failure = error
+                await delivery.abandon()
     return failure
 
 

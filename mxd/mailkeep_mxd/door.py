@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -54,4 +54,4 @@ class Wire(Protocol):
         """Close after what has been sent."""
         ...
 
-    def content(self) -> AsyncIterator[bytes]: ...
+    def content(self) -> AsyncGenerator[bytes, None]: ...

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final, cast
 
 import structlog
@@ -116,14 +117,15 @@ class MailProtocol(SMTP):
     def hang_up(self) -> None:
         self._hanging_up = True
 
-    async def content(self) -> AsyncIterator[bytes]:
+    async def content(self) -> AsyncGenerator[bytes, None]:
         """The message, unstuffed (see data.py). Raises IncompleteReadError when the client is gone."""
         await self._put_back_crlf()
         self._waiting_since = self.loop.time()
-        async for chunk in content_chunks(self._reader, self._took):
-            self._waiting_since = None
-            yield chunk
-            self._waiting_since = self.loop.time()
+        async with aclosing(content_chunks(self._reader, self._took)) as chunks:
+            async for chunk in chunks:
+                self._waiting_since = None
+                yield chunk
+                self._waiting_since = self.loop.time()
         self._waiting_since = None
 
     # The life of the connection, called by the event loop
@@ -229,10 +231,10 @@ class MailProtocol(SMTP):
                 await asyncio.sleep(0)  # let the others in: what was pipelined is read without waiting
 
     async def _obey(self, line: bytes) -> None:
-        verb_bytes, _, argument = line.rstrip(b"\r\n").partition(b" ")
+        text = line.removesuffix(b"\n").removesuffix(b"\r")
+        verb_bytes, _, argument = text.partition(b" ")
         verb = verb_bytes.upper().decode("ascii", "replace")
         limit = MAX_MAIL_BYTES if verb == "MAIL" else MAX_COMMAND_BYTES
-        text = line[:-2]
         is_text = line.endswith(CRLF) and (verb in _WITH_ADDRESS or not (b"\r" in text or b"\0" in text))
         if not is_text or len(line) > limit or not verb.isalpha():
             self.send(replies.SYNTAX_ERROR)
@@ -240,7 +242,7 @@ class MailProtocol(SMTP):
             self.send(replies.UNKNOWN_COMMAND)
             self.hang_up()
         else:
-            await self._session.obey(verb, argument.rstrip(b"\r\n ").decode("utf-8", "surrogateescape"))
+            await self._session.obey(verb, argument.rstrip(b" ").decode("utf-8", "surrogateescape"))
 
     def _check_budget(self) -> None:
         if self._stopping:

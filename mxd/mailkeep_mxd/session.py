@@ -201,7 +201,9 @@ class MailSession:
             self._wire.send(*answer_each(transaction.accepted, received.outcomes))
         else:
             self._wire.send(answer_once(received.outcomes))
-        if None in received.outcomes:
+        stored = sum(outcome is None for outcome in received.outcomes)
+        log.info("message.answered", recipients=len(recipients), stored=stored)
+        if stored:
             self.refused_recipients = 0
         if received.is_fault:
             self._wire.hang_up()

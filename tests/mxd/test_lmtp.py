@@ -100,6 +100,7 @@ NO_ADDRESSES = (
     b"<a@>",
     b"<" + b"x" * 65 + b"@here.test>",
     b"<a\rb@here.test>",  # attack case 8
+    b"<a@here.test>\r",
     b"<a=?utf-8?q?=0D=0A?= @here.test>",
 )
 
