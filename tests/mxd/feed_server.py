@@ -25,7 +25,7 @@ class FeedServer:
         self.fault = ""
         self.pulls = 0
         self.url = ""
-        self._feed = core.recipients
+        self.core = core
         self._runner: web.AppRunner | None = None
         self._port = 0
 
@@ -56,7 +56,7 @@ class FeedServer:
             return web.json_response({}, status=401)
         actor = Actor(scopes=frozenset({Scope.POLICY}))
         after, limit = int(request.query["after"]), int(request.query["limit"])
-        page = await self._feed.changes(actor, after, wait_s=wait_s, limit=limit)
+        page = await self.core.recipients.changes(actor, after, wait_s=wait_s, limit=limit)
         items = [asdict(recipient) for recipient in page.recipients]
         return web.json_response({"items": items, "cursor": page.cursor, "more": page.more})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,13 +13,14 @@ from typing import Any
 import pytest
 
 from mailkeep.config import Recipients, Settings
+from mailkeep.domain.scope import Actor
 from mailkeep.errors import ConfigurationError
 from mailkeep_mxd.checkpoint import FILE_NAME
 from mailkeep_mxd.feed import check_api_url, open_http_source
 from mailkeep_mxd.listeners import RunningMxd, run_mxd
 from mxd.conversation import Conversation, conversation
 from mxd.feed_server import TOKEN, FeedServer, feed_server
-from mxd.house import House, settings_for
+from mxd.house import House, open_house, settings_for
 
 MAX_AGE_S = 1.0
 
@@ -160,6 +162,21 @@ async def test_a_damaged_snapshot_is_ignored(place: Place) -> None:
     await place.feed.stop()
     async with remote_door(place) as mxd:
         assert await ask(mxd, "a") == ["451 4.4.3"]
+
+
+async def test_after_the_database_was_restored_the_table_is_made_anew(
+    place: Place, tmp_path_factory: pytest.TempPathFactory, furnished: tuple[Path, Actor]
+) -> None:
+    backup, actor = furnished
+    restored = tmp_path_factory.mktemp("restored")
+    shutil.copytree(backup, restored, dirs_exist_ok=True)
+    for number in range(5):
+        await place.house.address(f"since{number}@here.test")
+    async with remote_door(place) as mxd, open_house(restored, actor) as house:
+        assert await ask(mxd, "since0") == ["250 2.1.5"]
+        place.feed.core = house.core
+        await until_answered(mxd, "since0", "550 5.1.1")
+        assert await ask(mxd, "a") == ["250 2.1.5"]
 
 
 @pytest.mark.parametrize(
