@@ -75,7 +75,7 @@ def test_an_unknown_key_in_the_file(fresh: Mailkeep, tmp_path: Path, daemon: str
 
 def test_an_unknown_key_in_the_environment(fresh: Mailkeep) -> None:
     fresh.environment["MAILKEEP_LMTP__LISEN"] = "127.0.0.1:8024"
-    require_one_line(fresh, "mxd", says=("LISEN",))
+    require_one_line(fresh, "mxd", says=("lmtp.lisen", "did you mean listen"))
     assert not fresh.data_dir.exists()
 
 
