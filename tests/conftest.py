@@ -7,6 +7,7 @@ MAILKEEP_TEST_FULL=1 runs the long tests at the size that a release needs.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -70,6 +71,7 @@ def mailkeep(database_url: str, tmp_path: Path, mailkeep_settings: dict[str, str
     """An installation with its schema and token, nothing started. What the test starts must end cleanly."""
     with installed_mailkeep(tmp_path, database_url=database_url, settings=mailkeep_settings) as installation:
         yield installation
+        sys.stderr.write(installation.logs())  # pytest shows it with a test that failed
 
 
 @pytest.fixture

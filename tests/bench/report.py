@@ -65,7 +65,7 @@ def _row(case: list[Run], *, against: float, sample: str, server: str) -> str:
     cpu_ms = median(run.cpu_ms_per_message for run in case)
     rss = max(run.peak_rss_mib for run in case)
     return (
-        f"| {sample} | {server} | {rate:.0f} ({min(rates):.0f} to {max(rates):.0f}) | {megabytes_per_s:.1f} "
+        f"| {sample} | {server} | {rate:.3g} ({min(rates):.3g} to {max(rates):.3g}) | {megabytes_per_s:.1f} "
         f"| {rate / against:.2f} | {cpu_ms:.2f} | {rss:.0f} |"
     )
 

@@ -45,8 +45,7 @@ async def test_the_printed_command_sends_a_mail_that_the_printed_log_in_sees(new
     newcomer.start_serve()
     customer, command = _welcomed(newcomer)
 
-    done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
+    _run(command)
     async with logged_in(newcomer.url, customer) as client:
         [message] = await client.wait_for_messages(1)
     assert message["address"] == customer.address
@@ -55,3 +54,8 @@ async def test_the_printed_command_sends_a_mail_that_the_printed_log_in_sees(new
     newcomer.start_serve()
     newcomer.stop()
     assert _welcomed(newcomer)[0] == customer  # the same one at the next start, with the mail still there
+
+
+def _run(command: str) -> None:
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

@@ -155,8 +155,6 @@ def installed_mailkeep(
         installation.stop()
     finally:
         installation.kill()
-        # Pytest shows this with a test that failed.
-        sys.stderr.write(installation.logs())
 
 
 def wait_for_recipient(installation: Mailkeep, address: str) -> None:
