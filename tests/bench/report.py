@@ -65,10 +65,15 @@ def _row(case: list[Run], *, against: float, sample: str, server: str) -> str:
     cpu_ms = median(run.cpu_ms_per_message for run in case)
     rss = max(run.peak_rss_mib for run in case)
     return (
-        f"| {sample} | {server} | {rate:.3g} ({min(rates):.3g} to {max(rates):.3g}) | {megabytes_per_s:.1f} "
+        f"| {sample} | {server} | {_number(rate)} ({_number(min(rates))} to {_number(max(rates))}) | {megabytes_per_s:.1f} "
         f"| {rate / against:.2f} | {cpu_ms:.2f} | {rss:.0f} |"
     )
 
 
 def _rate(case: list[Run]) -> float:
     return median(run.messages_per_s for run in case)
+
+
+def _number(rate: float) -> str:
+    """Three digits or more, whether there are many messages a second or few."""
+    return f"{rate:.2f}" if rate < 10 else f"{rate:.1f}" if rate < 100 else f"{rate:.0f}"
