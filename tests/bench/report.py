@@ -65,8 +65,8 @@ def _row(case: list[Run], *, against: float, sample: str, server: str) -> str:
     cpu_ms = median(run.cpu_ms_per_message for run in case)
     rss = max(run.peak_rss_mib for run in case)
     return (
-        f"| {sample} | {server} | {_number(rate)} ({_number(min(rates))} to {_number(max(rates))}) | {megabytes_per_s:.1f} "
-        f"| {rate / against:.2f} | {cpu_ms:.2f} | {rss:.0f} |"
+        f"| {sample} | {server} | {_number(rate)} ({_number(min(rates))} to {_number(max(rates))}) "
+        f"| {megabytes_per_s:.1f} | {rate / against:.2f} | {cpu_ms:.2f} | {rss:.0f} |"
     )
 
 
