@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing
 from typing import Final
 from urllib.parse import quote
 
@@ -19,6 +18,8 @@ from mailkeep_api.headers import HOSTILE_CONTENT_CSP
 
 HOSTILE_CONTENT_HEADERS: Final = {
     "Content-Security-Policy": HOSTILE_CONTENT_CSP,
+    # HTML refuses a sandboxed top-level document under any other opener policy.
+    "Cross-Origin-Opener-Policy": "unsafe-none",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
@@ -53,7 +54,7 @@ async def send_download(request: web.Request, download: Download) -> web.StreamR
     file. When it fails later the connection is broken off: the client sees fewer bytes than were announced.
     Raises StorageUnavailable.
     """
-    async with _closing(download.chunks) as chunks:
+    async with aclosing(download.chunks) as chunks:
         first = await anext(chunks, b"")
         response = web.StreamResponse(headers=download_headers(download))
         response.content_length = download.size_bytes
@@ -64,16 +65,6 @@ async def send_download(request: web.Request, download: Download) -> web.StreamR
                 await response.write(chunk)
         await response.write_eof()
     return response
-
-
-@asynccontextmanager
-async def _closing(chunks: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
-    """The file behind a generator is closed with it, also when the client left half-way."""
-    try:
-        yield chunks
-    finally:
-        if isinstance(chunks, AsyncGenerator):
-            await chunks.aclose()
 
 
 def download_headers(download: Download) -> dict[str, str]:

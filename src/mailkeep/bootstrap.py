@@ -75,7 +75,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 ),
                 tokens=Tokens(database, clock=clock),
                 addresses=Addresses(database, hints, settings, clock=clock),
-                inbox=Inbox(database, blobs, hints, clock=clock),
+                inbox=Inbox(database, blobs, hints, tier_of=settings.tier, clock=clock),
                 recipients=RecipientsFeed(database, hints, tier_of=settings.tier),
                 ingest=ingest,
             )

@@ -27,7 +27,8 @@ def configure_logging(settings: Log, *, stream: TextIO = sys.stderr) -> None:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if settings.format == "json"
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        # Plain: the default shows the local variables of every frame, which hold mail and passwords.
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
     )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

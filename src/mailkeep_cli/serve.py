@@ -26,7 +26,9 @@ def serve(
     ] = False,
 ) -> None:
     """Run everything in this process: LMTP, SMTP for development, policy, API and pages."""
-    run(until_stopped(_everything(settings_of_daemon(), welcome=welcome)))
+    settings = settings_of_daemon()
+    settings = settings.model_copy(update={"smtp": settings.smtp.model_copy(update={"enabled": True})})
+    run(until_stopped(_everything(settings, welcome=welcome)))
 
 
 @asynccontextmanager
@@ -35,7 +37,7 @@ async def _everything(settings: Settings, *, welcome: bool) -> AsyncIterator[Non
     async with (
         open_core(settings) as core,
         serve_http(build_application(core, settings), settings.http.listen),
-        run_mxd(settings, core, LocalSource(core.recipients), smtp=True),
+        run_mxd(settings, core, LocalSource(core.recipients), smtp=settings.smtp.enabled),
     ):
         if welcome:
             await greet(core, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import pytest
 
@@ -10,7 +10,7 @@ from mailkeep.domain.message import Download, SafeHtml
 from mailkeep_api.documents import content_disposition, download_headers, html_document, safe_filename
 
 
-async def no_bytes() -> AsyncIterator[bytes]:
+async def no_bytes() -> AsyncGenerator[bytes, None]:
     yield b""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -109,9 +109,9 @@ class MessageQuery:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """Bytes to be streamed out, with what a safe answer needs to know of them."""
+    """Bytes to be streamed out, with what a safe answer needs to know of them. Whoever stops early closes `chunks`."""
 
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncGenerator[bytes, None]
     size_bytes: int
     filename: str
     media_type: str

@@ -67,9 +67,10 @@ def detect_type(head: bytes) -> str:
     return media_type(found.lower()) if found else _text_or_bytes(head)
 
 
-def served_type(detected: str) -> str:
-    """The Content-Type of a download: what was found, when it is on the short safe list."""
-    return detected if detected in SAFE_TYPES else OCTET_STREAM
+def served_type(declared: str, detected: str) -> str:
+    """The Content-Type of a download: what was found, when it and the declaration are on the short safe list."""
+    honest = {declared, detected} - {OCTET_STREAM}
+    return detected if honest <= SAFE_TYPES else OCTET_STREAM
 
 
 def _text_or_bytes(head: bytes) -> str:

@@ -14,7 +14,7 @@ from mailkeep.mail.transfer import Decoder
 
 # Codecs of Python that are no charset of mail, and utf-7, which hides markup from whoever checks the bytes.
 _NOT_CHARSETS: Final = frozenset(
-    {"idna", "punycode", "raw_unicode_escape", "unicode_escape", "utf-7", "undefined", "mbcs"}
+    {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7", "undefined", "mbcs"}
 )
 
 
@@ -127,7 +127,9 @@ def decode_text(data: bytes, charset: str) -> tuple[str, bool]:
 def _known_charset(charset: str) -> str | None:
     try:
         name = codecs.lookup(charset.strip() or "us-ascii").name
-        b"".decode(name)
+        b"a".decode(name)
+    except UnicodeError:
+        return name  # a letter alone is no text in it, but it is a charset
     except (LookupError, ValueError):
         return None
-    return None if name in _NOT_CHARSETS else name
+    return None if name.replace("_", "-") in _NOT_CHARSETS else name

@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.tier import Tier
 from mailkeep.errors import MailkeepError, Unavailable
-from mailkeep.services import hints
+from mailkeep.services import hints, ledgers
 from mailkeep.services.group_commit import GroupCommit
 from mailkeep.services.hints import Hints
-from mailkeep.storage import accounts, contents, messages, recipients
+from mailkeep.storage import accounts, contents, messages
 from mailkeep.storage.accounts import Ledger
 from mailkeep.storage.contents import Content
 from mailkeep.storage.database import Database
@@ -48,6 +48,7 @@ class DeliveryBatches:
         self._database = database
         self._hints = hints
         self._tier_of = tier_of
+        self._crossed = False
         self._group: GroupCommit[Unit, list[Outcome]] = GroupCommit(self._commit)
 
     @asynccontextmanager
@@ -96,6 +97,9 @@ class DeliveryBatches:
                 await messages.add_all(connection, placed)
         for unit in new:
             unit.content_stored = True
+        if self._crossed:
+            self._crossed = False
+            self._hints.notify(hints.RECIPIENTS)
         for account_id in {message.account_id for message, _, _ in placed}:
             self._hints.notify(hints.mail_for(account_id))
 
@@ -104,30 +108,26 @@ class DeliveryBatches:
         before = await accounts.lock(connection, {message.account_id for message in batch})
         since = batch[0].received_at - REMEMBERED
         seen = await messages.delivered_already(connection, batch, since=since)
-        ledgers, placed = dict(before), list[messages.Placed]()
+        after, placed = dict(before), list[messages.Placed]()
         for message in batch:
             key = message.address_id, message.delivery_key
             if key in seen:
                 continue
             seen.add(key)
-            ledger = ledgers.get(message.account_id)
+            ledger = after.get(message.account_id)
             if ledger is None:
                 raise Unavailable("the account is gone")
-            ledgers[ledger.id] = ledger = _advanced(ledger, message)
+            after[ledger.id] = ledger = _advanced(ledger, message)
             keep = timedelta(days=self._tier_of(ledger.tier).retention_days)
             placed.append((message, ledger.message_seq, message.received_at + keep))
-        await self._save(connection, before, ledgers)
+        await self._save(connection, before, after)
         return placed
 
     async def _save(self, connection: AsyncConnection, before: dict[str, Ledger], after: dict[str, Ledger]) -> None:
         for account_id, ledger in after.items():
-            if ledger == before[account_id]:
-                continue
-            await accounts.save(connection, ledger)
-            quota = self._tier_of(ledger.tier).storage_bytes
-            if before[account_id].storage_bytes < quota <= ledger.storage_bytes:
-                # The door for mail learns of it as of any other change, and refuses what comes next.
-                await recipients.touch_account(connection, account_id)
+            if ledger != before[account_id]:
+                quota = self._tier_of(ledger.tier).storage_bytes
+                self._crossed |= await ledgers.save(connection, before[account_id], ledger, quota_bytes=quota)
 
 
 def _advanced(ledger: Ledger, message: NewMessage) -> Ledger:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
 import zstandard
@@ -11,10 +11,11 @@ import zstandard
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.message import Download, MessageDetail, MessageQuery, MessageSummary, SafeHtml
 from mailkeep.domain.scope import Actor, Scope
+from mailkeep.domain.tier import Tier
 from mailkeep.errors import NotFound, StorageUnavailable
 from mailkeep.mail.attachments import served_type
 from mailkeep.mail.sanitise import sanitise
-from mailkeep.services import hints
+from mailkeep.services import hints, ledgers
 from mailkeep.services.hints import Hints
 from mailkeep.services.waiting import deadline_after
 from mailkeep.storage import accounts, blob_deletions, contents, messages
@@ -25,10 +26,19 @@ from mailkeep.storage.database import Database
 class Inbox:
     """Reads messages, and removes them. Nothing here marks a message as read but `set_read`."""
 
-    def __init__(self, database: Database, blobs: BlobStore, hints: Hints, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        hints: Hints,
+        *,
+        tier_of: Callable[[str], Tier],
+        clock: Clock,
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._hints = hints
+        self._tier_of = tier_of
         self._clock = clock
 
     async def list(self, actor: Actor, query: MessageQuery) -> tuple[list[MessageSummary], int | None]:
@@ -90,7 +100,7 @@ class Inbox:
             chunks=self._blobs.read(attachment.blob_key),
             size_bytes=attachment.size_bytes,
             filename=attachment.filename,
-            media_type=served_type(attachment.detected_type),
+            media_type=served_type(attachment.declared_type, attachment.detected_type),
         )
 
     async def set_read(self, actor: Actor, message_id: str, *, read: bool) -> MessageSummary:
@@ -109,10 +119,13 @@ class Inbox:
             ledger = (await accounts.lock(connection, [account_id]))[account_id]
             stored = await messages.get(connection, account_id, message_id)
             await messages.remove(connection, account_id, message_id)
-            freed = ledger.storage_bytes - stored.summary.size_bytes
-            await accounts.save(connection, replace(ledger, storage_bytes=max(0, freed)))
+            freed = replace(ledger, storage_bytes=max(0, ledger.storage_bytes - stored.summary.size_bytes))
+            quota_bytes = self._tier_of(ledger.tier).storage_bytes
+            crossed = await ledgers.save(connection, ledger, freed, quota_bytes=quota_bytes)
             keys = await contents.remove_unused(connection, stored.content_id)
             await blob_deletions.queue(connection, keys, now=self._clock())
+        if crossed:
+            self._hints.notify(hints.RECIPIENTS)
         if keys:
             await self._blobs.delete(keys)
             async with self._database.write() as connection:
@@ -137,7 +150,7 @@ class Inbox:
                 await listener.wait(remaining_s())
 
 
-async def _decompressed(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _decompressed(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     decompressor = zstandard.ZstdDecompressor().decompressobj()
     async for chunk in chunks:
         try:

@@ -32,11 +32,11 @@ class Passwords:
     async def hash(self, password: str) -> str:
         """Raises InvalidInput for a password that is too short, too long, or among the most common."""
         check_strength(password)
-        return await self._in_thread(self._hasher.hash, password)
+        return await self._in_thread(self._hash, password)
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether they belong together. None stands for an unknown user: always False, in the same time."""
-        if len(password.encode(errors="surrogatepass")) > MAX_BYTES:
+        if len(_bytes(password)) > MAX_BYTES:
             return False
         fits = await self._in_thread(self._verify, password_hash or self._decoy, password)
         return fits and password_hash is not None
@@ -44,9 +44,12 @@ class Passwords:
     def needs_rehash(self, password_hash: str) -> bool:
         return self._hasher.check_needs_rehash(password_hash)
 
+    def _hash(self, password: str) -> str:
+        return self._hasher.hash(_bytes(password))
+
     def _verify(self, password_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash, password)
+            return self._hasher.verify(password_hash, _bytes(password))
         except (VerificationError, InvalidHashError):
             return False
 
@@ -59,7 +62,11 @@ def check_strength(password: str) -> None:
     """Raises InvalidInput. No rules of composition: length, and not what everybody tries first (NIST SP 800-63B)."""
     if len(password) < MIN_LENGTH:
         raise InvalidInput(f"too short: at least {MIN_LENGTH} characters", field="password")
-    if len(password.encode(errors="surrogatepass")) > MAX_BYTES:
+    if len(_bytes(password)) > MAX_BYTES:
         raise InvalidInput(f"too long: at most {MAX_BYTES} bytes", field="password")
     if password.lower() in COMMON or len(set(password)) < 4:
         raise InvalidInput("too common: it is among the first that anybody tries", field="password")
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode(errors="surrogatepass")

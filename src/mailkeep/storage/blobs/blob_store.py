@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import Protocol
 
 from mailkeep.mail.spool import Spool
@@ -20,7 +20,7 @@ class BlobStore(Protocol):
         Raises StorageUnavailable; then none of the keys need exist, and those that do are orphans.
         """
 
-    def read(self, key: str) -> AsyncIterator[bytes]:
+    def read(self, key: str) -> AsyncGenerator[bytes, None]:
         """The bytes, in chunks. Raises StorageUnavailable when there is no such blob."""
 
     async def delete(self, keys: Collection[str]) -> None:

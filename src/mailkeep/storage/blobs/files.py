@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -50,7 +50,7 @@ class FileBlobs:
             self._known_directories.clear()  # one of them may have been removed
             raise StorageUnavailable(f"the blob store cannot write: {error.strerror}") from error
 
-    async def read(self, key: str) -> AsyncIterator[bytes]:
+    async def read(self, key: str) -> AsyncGenerator[bytes, None]:
         loop = asyncio.get_running_loop()
         try:
             file = await loop.run_in_executor(self._threads, self._path(key).open, "rb")

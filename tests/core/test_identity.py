@@ -1,0 +1,142 @@
+"""Who is who: registration, log-in, sessions, tokens."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from core.conftest import PASSWORD, Customer, settings_for
+from mailkeep.bootstrap import Core, open_core, session_secret
+from mailkeep.domain.scope import CUSTOMER_SCOPES, Scope
+from mailkeep.errors import Conflict, InvalidInput, NotAllowed, NotAuthenticated, NotFound
+from mailkeep.storage.upgrade import upgrade_schema
+
+
+async def test_registering_gives_an_account_and_an_address(core: Core) -> None:
+    made = await core.accounts.register("  Alice@Customer.Test ", PASSWORD)
+    assert made.user.email == "alice@customer.test"
+    assert made.address.address.endswith("@mail.test")
+    assert (await core.accounts.authenticate("ALICE@customer.test", PASSWORD)).id == made.user.id
+    with pytest.raises(Conflict):
+        await core.accounts.register("alice@customer.test", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "email", ["", "a", "a@", "@b", "a b@c.test", "a@b@c", "a\n@b.test", "<a@b.test>", "a" * 300 + "@b"]
+)
+async def test_no_email_address(core: Core, email: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await core.accounts.register(email, PASSWORD)
+    assert caught.value.field == "email"
+
+
+@pytest.mark.parametrize("password", ["", "short", "password1234", "QwertyUiop123", "aaaaaaaaaaaaa", "x" * 1025])
+async def test_no_password(core: Core, password: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await core.accounts.register("alice@customer.test", password)
+    assert caught.value.field == "password"
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [
+        ("alice@customer.test", PASSWORD + "x"),
+        ("alice@customer.test", ""),
+        ("nobody@customer.test", PASSWORD),
+        ("alice@customer.test", "x" * 1_000_000),
+        ("alice@customer.test", "\ud800"),
+    ],
+)
+@pytest.mark.usefixtures("alice")
+async def test_a_wrong_log_in(core: Core, email: str, password: str) -> None:
+    with pytest.raises(NotAuthenticated, match="the e-mail address or the password is wrong"):
+        await core.accounts.authenticate(email, password)
+
+
+async def test_a_session_ends_with_its_log_out(core: Core, alice: Customer) -> None:
+    user = await core.accounts.user(alice.actor)
+    session = await core.sessions.open(user)
+    actor = await core.sessions.actor(session.token)
+    assert (actor.account_id, actor.scopes) == (user.account_id, CUSTOMER_SCOPES)
+    await core.sessions.close(actor)
+    with pytest.raises(NotAuthenticated):
+        await core.sessions.actor(session.token)
+    await core.accounts.user(alice.actor)  # the other session goes on
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return claims
+
+
+def unsigned(claims: dict[str, Any], algorithm: str) -> str:
+    parts = [json.dumps(part).encode() for part in ({"alg": algorithm, "typ": "JWT"}, claims)]
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts) + "."
+
+
+async def test_attack_087_forged_sessions(core: Core, alice: Customer) -> None:
+    token = (await core.sessions.open(await core.accounts.user(alice.actor))).token
+    claims, secret = claims_of(token), session_secret(core.settings)
+    past, future = datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1)
+    changes: list[dict[str, Any]] = [
+        {"iss": "mailkee"}, {"aud": "other"}, {"exp": past}, {"exp": "x"}, {"nbf": future},
+        {"sid": "unknown"}, {"sub": "somebody"}, {"sid": 7}, {"sid": {}},
+    ]  # fmt: skip
+    without = [{name: value for name, value in claims.items() if name != missing} for missing in claims]
+    forged = [
+        "",
+        "a.b.c",
+        token[:-2],
+        token + "x" * 5_000,
+        *(unsigned(claims, algorithm) for algorithm in ("none", "None", "nOnE", "HS256")),
+        jwt.encode(claims, "another secret of more than 32 bytes", algorithm="HS256"),
+        jwt.encode(claims, secret * 2, algorithm="HS512"),
+        *(jwt.encode({**claims, **change}, secret, algorithm="HS256") for change in changes),
+        *(jwt.encode(left, secret, algorithm="HS256") for left in without),
+        jwt.encode(claims, secret, algorithm="HS256", headers={"crit": ["x"]}),
+    ]
+    for candidate in forged:
+        with pytest.raises(NotAuthenticated):
+            await core.sessions.actor(candidate)
+    await core.sessions.actor(token)
+
+
+async def test_sessions_survive_a_restart_and_end_in_time(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    await upgrade_schema(settings)
+    async with open_core(settings) as core:
+        session = await core.sessions.open((await core.accounts.register("a@b.test", PASSWORD)).user)
+    assert (settings.data_dir / "session.key").stat().st_mode & 0o777 == 0o600
+    async with open_core(settings) as core:
+        await core.sessions.actor(session.token)
+    async with open_core(settings, clock=lambda: datetime.now(UTC) + timedelta(hours=25)) as core:
+        with pytest.raises(NotAuthenticated):
+            await core.sessions.actor(session.token)
+
+
+async def test_a_service_token(core: Core) -> None:
+    text, token = await core.tokens.create_service("mxd", [Scope.POLICY])
+    actor = await core.tokens.actor(text)
+    assert (actor.scopes, actor.account_id, actor.token_id) == (frozenset({Scope.POLICY}), None, token.id)
+    with pytest.raises(NotAllowed):
+        actor.owner(Scope.POLICY)
+    with pytest.raises(InvalidInput):
+        await core.tokens.create_service("x", [Scope.MESSAGES_READ])
+    for wrong in ("", "mk_", text[:-1], text[:-1] + ("A" if text[-1] != "A" else "B"), "mk_" + "0" * 16 + text[19:]):
+        with pytest.raises(NotAuthenticated):
+            await core.tokens.actor(wrong)
+
+
+async def test_another_account_is_nowhere(core: Core, alice: Customer, bob: Customer) -> None:
+    with pytest.raises(NotFound):
+        await core.addresses.get(bob.actor, alice.address.id)
+    with pytest.raises(NotFound):
+        await core.addresses.update(bob.actor, alice.address.id, active=False)
+    with pytest.raises(NotFound):
+        await core.addresses.delete(bob.actor, alice.address.id)

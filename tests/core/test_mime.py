@@ -1,0 +1,240 @@
+"""The parser: any bytes, any splitting, the tree of the stock parser, and bounded in time."""
+
+from __future__ import annotations
+
+import base64
+import email
+import email.policy
+import time
+from email.message import EmailMessage, Message
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailkeep.mail.parse import MessageParser, ParsedMessage
+from mailkeep.mail.spool import Spool
+
+_PIECES = st.lists(
+    st.sampled_from(
+        [
+            b"--b\r\n", b"--b--\r\n", b"--b \r\n", b"--bb\r\n", b"--c\r\n", b"--c--\r\n", b"-\r\n", b"--",
+            b"\r\n", b"\n", b"\r", b"text\r\n", b"Content-Type: text/plain\r\n",
+            b"Content-Type: text/html; charset=utf-8\r\n",
+            b"Content-Type: multipart/mixed; boundary=b\r\n", b"Content-Type: multipart/alternative; boundary=c\r\n",
+            b"Content-Type: application/octet-stream; name=x\r\n", b"Content-Transfer-Encoding: 8bit\r\n",
+            b"Subject: s\r\n", b" folded\r\n", b"X:\r\n", b"no header here\r\n", b"\xff\xfe\x00\r\n", b"From x\r\n",
+        ]
+    ),
+    max_size=40,
+).map(b"".join)  # fmt: skip
+
+
+def parse(data: bytes, directory: Path = Path(), *, step: int = 65_536) -> ParsedMessage:
+    parser = MessageParser(lambda: Spool(directory))
+    for start in range(0, len(data), step):
+        parser.feed(data[start : start + step])
+    return parser.finish()
+
+
+def seen(message: ParsedMessage) -> tuple[object, ...]:
+    files = [(file.filename, file.declared_type, file.sha256, file.size_bytes) for file in message.files]
+    return message.headers, message.text, message.html, files, message.defects
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=_PIECES, step=st.integers(1, 50))
+def test_the_splitting_of_the_input_does_not_matter(data: bytes, step: int) -> None:
+    assert seen(parse(data, step=step)) == seen(parse(data))
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=_PIECES)
+def test_the_tree_is_the_stock_parsers(data: bytes) -> None:
+    """Leaves in order, with their types and what they hold, for all that the stock parser takes for multipart."""
+    stock = email.message_from_bytes(data, policy=email.policy.compat32)
+    ours = parse(data)
+    assert [name for name, _ in ours.headers] == [name for name, _ in stock.raw_items()]
+    stock_files = [_content(part) for part in stock.walk() if part.get_content_type() == "application/octet-stream"]
+    assert [file.size_bytes for file in ours.files] == [len(content) for content in stock_files]
+    html = [_content(part) for part in stock.walk() if part.get_content_type() == "text/html"]
+    assert (ours.html is None) == (not html)
+    if html:
+        joined = b"\n".join(html).decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+        if "\ufffd" not in joined and "\0" not in joined:
+            assert ours.html == joined
+
+
+def _content(part: Message) -> bytes:
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.binary(max_size=2_000), step=st.integers(1, 200))
+def test_any_bytes_are_a_message(data: bytes, step: int) -> None:
+    assert "parse_failed" not in parse(data, step=step).defects
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    text=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=300),
+    subject=st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=60),
+    content=st.binary(max_size=3_000),
+    charset=st.sampled_from(["utf-8", "utf-16"]),
+)
+def test_what_was_put_in_comes_out(text: str, subject: str, content: bytes, charset: str) -> None:
+    # By hand: EmailMessage cuts utf-16 in the middle of a character.
+    message = EmailMessage()
+    message["Subject"] = subject.strip()
+    head = message.as_bytes(policy=email.policy.SMTP).removesuffix(b"\r\n") + MULTIPART
+    parts = [("text/plain; charset=" + charset, text.encode(charset)), ("application/x-test; name=a.bin", content)]
+    for content_type, body in parts:
+        head += f"--b\r\nContent-Type: {content_type}\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode()
+        head += base64.encodebytes(body).replace(b"\n", b"\r\n")
+    parsed = parse(head + b"--b--\r\n", step=77)
+    assert (parsed.text or "").rstrip("\n") == text.rstrip("\n")
+    assert [(file.spool.head(5_000), file.size_bytes) for file in parsed.files] == [(content, len(content))]
+    assert " ".join(parsed.subject.split()) == " ".join(subject.split())
+
+
+MULTIPART = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "defect"),
+    [
+        pytest.param(b"Content-Type: a/b" + b";" * 100_000 + b"\r\n\r\nx", "parameters_truncated", id="033 semicolons"),
+        pytest.param(b"To: " + b"," * 100_000 + b"\r\n\r\n", "addresses_truncated", id="034 commas"),
+        pytest.param(b"To: " + b"a@b.test,\r\n " * 15_000 + b"\r\n\r\n", "addresses_truncated", id="034 addresses"),
+        pytest.param(b"From: " + b"(" * 5_000 + b"\r\n\r\n", "addresses_unreadable", id="035 comments"),
+        pytest.param(b"From: " + b"a:" * 5_000 + b"\r\n\r\n", "date_missing", id="035 groups"),
+        pytest.param(
+            b"Content-Type: a/b" + b"".join(b";\r\n name*%d=x" % n for n in range(10_000)) + b"\r\n\r\nx",
+            "parameters_truncated",
+            id="036 continuations",
+        ),
+        pytest.param(
+            b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(10_000)),
+            "nesting_too_deep",
+            id="037 nesting",
+        ),
+        pytest.param(MULTIPART + b"--b\r\n\r\n" * 300_000, "parts_truncated", id="038 parts"),
+        pytest.param(b"X: a\r\n" * 500_000 + b"\r\nbody", "headers_truncated", id="039 headers"),
+        pytest.param(b"X: " + b"a" * 10_000_000 + b"\r\n\r\nbody", "headers_truncated", id="039 long header"),
+        pytest.param(b"X" * 1_000_000 + b": a\r\n\r\nbody", "headers_truncated", id="039 long name"),
+        pytest.param(b"\r\n" * 12_000_000, "text_truncated", id="040 blank lines"),
+        pytest.param(b"Received: " + b"by a " * 50_000 + b"\r\n\r\n", "date_missing", id="041 received"),
+        pytest.param(b"Message-ID: " + b"<" * 50_000 + b"\r\n\r\n", "date_missing", id="041 message id"),
+        pytest.param(MULTIPART + b"--b x\n" * 1_000_000, "boundary_like_lines_truncated", id="042 nearly boundaries"),
+        pytest.param(MULTIPART + b"--\n" * 5_000_000, "boundary_like_lines_truncated", id="042 dashes"),
+        pytest.param(b"Subject: " + b"=?utf-8?q?a?= " * 15_000 + b"\r\n\r\n", "date_missing", id="047 encoded words"),
+    ],
+)
+def test_attack_hostile_shapes_are_bounded_and_flagged(tmp_path: Path, data: bytes, defect: str) -> None:
+    started = time.perf_counter()
+    parsed = parse(data, tmp_path)
+    assert defect in parsed.defects
+    # Each of these takes minutes, or the machine's memory, when it is done naively.
+    assert time.perf_counter() - started < 20
+
+
+@pytest.mark.parametrize(
+    "charset",
+    [
+        "x-unknown",
+        "idna",
+        "undefined",
+        "zlib",
+        "rot13",
+        "utf-8\0",
+        "unicode_escape",
+        "utf-7",
+        "utf-16",
+        "hex",
+        "a" * 9_999,
+    ],
+)
+def test_attack_048_any_charset_gives_text(charset: str) -> None:
+    data = b'Content-Type: text/plain; charset="' + charset.encode() + b'"\r\n\r\n<b>+ADw- caf\xe9 \\u0041'
+    text = parse(data).text
+    assert text
+    assert "<script" not in text
+    assert "A" not in text.replace("ADw", "")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "content", "defect"),
+    [
+        ("base64", b"aGVsbG8=\r\n", b"hello", None),
+        ("base64", b"aGVs*bG8=\r\n", b"hello", "base64_invalid_character"),
+        ("base64", b"aGVsbG8", b"hello", "base64_truncated"),
+        ("base64", b"aGVsbG8ha", b"hello!", "base64_truncated"),
+        ("base64", b"aGU=bGxv\r\n", b"hello", None),
+        ("BASE64 ", b"aGVsbG8=\r\n", b"hello", None),
+        ("quoted-printable", b"a=3Db=\r\nc=C3=A9\r\n", "a=bcé\r\n".encode(), None),
+        ("quoted-printable", b"50=% =ZZ\r\n", b"50=% =ZZ\r\n", None),
+        ("x-uuencode", b"begin 644 a\r\n", b"begin 644 a\r\n", "unknown_transfer_encoding"),
+        ("binary", b"\0\xff", b"\0\xff", None),
+    ],
+)
+def test_transfer_encodings(encoding: str, body: bytes, content: bytes, defect: str | None) -> None:
+    data = f"Content-Type: application/x-a\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body
+    for step in (1, 3, 1_000):
+        parsed = parse(data, step=step)
+        assert parsed.files[0].spool.head(100) == content
+        assert defect is None or defect in parsed.defects
+
+
+def test_large_attachments_are_not_held_in_memory(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 40_000
+    data = MULTIPART + b"--b\r\nContent-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    data += base64.encodebytes(content).replace(b"\n", b"\r\n") + b"\r\n--b--\r\n"
+    [file] = parse(data, tmp_path).files
+    assert file.size_bytes == len(content)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [content]
+    file.spool.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_attached_message_is_a_file() -> None:
+    inner = b"Subject: inner\r\n\r\n--b-- is text here\r\n"
+    data = MULTIPART + b"--b\r\n\r\nsee below\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n" + inner + b"--b--\r\n"
+    parsed = parse(data)
+    assert parsed.text == "see below"
+    assert [(file.filename, file.declared_type) for file in parsed.files] == [("message.eml", "message/rfc822")]
+    assert parsed.files[0].spool.head(100) == inner.removesuffix(b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "name", "address"),
+    [
+        ("Anna <anna@a.test>", "Anna", "anna@a.test"),
+        ("=?utf-8?q?J=C3=B6rg?= <j@a.test>", "Jörg", "j@a.test"),
+        ("=?iso-8859-1?q?J=F6rg?= <j@a.test>", "Jörg", "j@a.test"),
+        ('"a@good.test" <x@evil.test>', "a@good.test", "x@evil.test"),
+        ("=?utf-8?q?a=0D=0ABcc=3A_x?= <j@a.test>", "a Bcc: x", "j@a.test"),
+        ("Jörg <j@a.test>", "Jörg", "j@a.test"),
+        ("", "", ""),
+        ("nobody", "", "nobody"),
+    ],
+)
+def test_the_sender_as_people_read_it(header: str, name: str, address: str) -> None:
+    sender = parse(f"From: {header}\r\n\r\n".encode()).sender
+    assert (sender.name, sender.address) == (name, address)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "tomorrow", "1 Jan 99999 00:00:00", "Mon, 99999999999999999999 Jan 2020 00:00:00", "0"]
+)
+def test_a_date_that_is_none(value: str) -> None:
+    assert parse(f"Date: {value}\r\n\r\n".encode()).date is None
+
+
+@pytest.mark.parametrize("step", [1, 5, 1_000])
+def test_a_close_delimiter_directly_before_the_outer_one(step: int) -> None:
+    data = b"--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n\r\ntext\r\n--c--\r\n--b\r\n"
+    data = MULTIPART + data + b"Content-Type: application/x-a; name=a.bin\r\n\r\nfile\r\n--b--\r\n"
+    parsed = parse(data, step=step)
+    assert (parsed.text, [(file.filename, file.size_bytes) for file in parsed.files]) == ("text", [("a.bin", 4)])
