@@ -96,11 +96,14 @@ class FeedFollower:
             await self._sync_fully()
             return
         after = self.cursor
+        asked_at = self._monotonic()
         page = await self._source.changes(after, wait_s=self._long_poll_s)
         if page.cursor < after:  # the database was restored from a backup
             await self._sync_fully()
-        else:
-            self._take(page)
+            return
+        self._take(page)
+        if page.cursor == after and self._monotonic() - asked_at < self._long_poll_s / 2:
+            await asyncio.sleep(FIRST_RETRY_S)  # an API that is stopping does not wait, and we must not spin
 
     async def _sync_fully(self) -> None:
         """Everything from the start; the rows that are not in it leave the table at the end."""
