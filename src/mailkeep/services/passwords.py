@@ -27,7 +27,7 @@ class Passwords:
         self._hasher = PasswordHasher()
         self._room = asyncio.Semaphore(MAX_PARALLEL)
         # Verified when the user is unknown, so that the answer takes as long as for a known one.
-        self._decoy = self._hasher.hash("a password that nobody has")
+        self._decoy: str | None = None
 
     async def hash(self, password: str) -> str:
         """Raises InvalidInput for a password that is too short, too long, or among the most common."""
@@ -38,6 +38,8 @@ class Passwords:
         """Whether they belong together. None stands for an unknown user: always False, in the same time."""
         if len(_bytes(password)) > MAX_BYTES:
             return False
+        if self._decoy is None:
+            self._decoy = await self._in_thread(self._hash, "a password that nobody has")
         fits = await self._in_thread(self._verify, password_hash or self._decoy, password)
         return fits and password_hash is not None
 
