@@ -75,7 +75,14 @@ def mailkeep(database_url: str, tmp_path: Path, mailkeep_settings: dict[str, str
 
 
 @pytest.fixture
-def start_postfix() -> Iterator[Callable[[Mailkeep], Postfix]]:
-    """Starts a Postfix that hands its mail to the mxd of an installation."""
+def start_postfix() -> Iterator[Callable[..., Postfix]]:
+    """Starts a Postfix that hands its mail to the mxd of an installation; `policy=True`: and asks it at RCPT."""
     with ExitStack() as stack:
-        yield lambda installation: required(stack, running_postfix(domain=DOMAIN, lmtp_port=installation.lmtp_port))
+
+        def start(installation: Mailkeep, *, policy: bool = False) -> Postfix:
+            policy_port = installation.policy_port if policy else None
+            return required(
+                stack, running_postfix(domain=DOMAIN, lmtp_port=installation.lmtp_port, policy_port=policy_port)
+            )
+
+        yield start

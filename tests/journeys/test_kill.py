@@ -38,7 +38,7 @@ async def test_kill_9_loses_nothing_and_doubles_nothing(
     customer: Customer,
     inbox: ApiClient,
     database_url: str,
-    start_postfix: Callable[[Mailkeep], Postfix],
+    start_postfix: Callable[..., Postfix],
     report_measured: Callable[[str], None],
     *,
     full_size: bool,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,7 @@ async def test_a_mail_from_swaks_is_read_over_the_api_with_its_bytes_intact(
     running: Mailkeep,
     customer: Customer,
     inbox: ApiClient,
-    start_postfix: Callable[[Mailkeep], Postfix],
+    start_postfix: Callable[..., Postfix],
     tmp_path: Path,
 ) -> None:
     postfix = start_postfix(running)
@@ -61,7 +62,7 @@ async def test_a_mail_from_swaks_is_read_over_the_api_with_its_bytes_intact(
 
 
 async def test_every_mail_from_smtp_source_arrives_once(
-    running: Mailkeep, customer: Customer, inbox: ApiClient, start_postfix: Callable[[Mailkeep], Postfix]
+    running: Mailkeep, customer: Customer, inbox: ApiClient, start_postfix: Callable[..., Postfix]
 ) -> None:
     postfix = start_postfix(running)
 
@@ -73,6 +74,25 @@ async def test_every_mail_from_smtp_source_arrives_once(
     assert sorted(message["seq"] for message in found) == list(range(1, 61))
     assert {delivery.status for delivery in postfix.deliveries()} == {"sent"}
     assert all(message["size_bytes"] >= 8_000 for message in found)
+
+
+async def test_postfix_asks_mxd_and_refuses_an_unknown_recipient_itself(
+    running: Mailkeep, customer: Customer, inbox: ApiClient, start_postfix: Callable[..., Postfix]
+) -> None:
+    """So that nobody gets a bounce: Postfix never takes what mxd would refuse."""
+    postfix = start_postfix(running, policy=True)
+
+    with smtplib.SMTP("127.0.0.1", postfix.port, local_hostname="client.test") as client:
+        refused = client.sendmail(
+            "sender@client.test", [customer.address, "nobody@mail.test"], b"Subject: one of two\r\n\r\n"
+        )
+    assert list(refused) == ["nobody@mail.test"]
+    assert refused["nobody@mail.test"][0] in {550, 554}
+
+    [summary] = await inbox.wait_for_messages(1)
+    assert summary["subject"] == "one of two"
+    postfix.wait_empty()
+    assert {delivery.recipient for delivery in postfix.deliveries()} == {customer.address}
 
 
 def _run(program: str, *arguments: str) -> None:

@@ -29,7 +29,7 @@ async def test_an_unknown_recipient_is_refused_for_good(running: Mailkeep) -> No
 
 
 async def test_without_the_api_known_recipients_receive_until_the_table_is_too_old(
-    running: Mailkeep, customer: Customer, inbox: ApiClient, start_postfix: Callable[[Mailkeep], Postfix]
+    running: Mailkeep, customer: Customer, inbox: ApiClient, start_postfix: Callable[..., Postfix]
 ) -> None:
     postfix = start_postfix(running)
     assert running.api.stop() == 0
