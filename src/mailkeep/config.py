@@ -34,7 +34,11 @@ class Database(Section):
         "empty: mailkeep.db in data_dir",
     )
     pool_size: int = Field(default=10, gt=0, description="connections kept open to MySQL or MariaDB, per process")
-    timeout_s: float = Field(default=5, gt=0, description="how long a connection may take; mail then gets a 451")
+    timeout_s: float = Field(
+        default=5,
+        gt=0,
+        description="how long one transaction may take, the connection included; mail then gets a 451",
+    )
 
 
 class Blobs(Section):

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.tier import Tier
-from mailkeep.errors import MailkeepError, Unavailable
+from mailkeep.errors import MailkeepError, NotFound, Unavailable
 from mailkeep.services import hints, ledgers
 from mailkeep.services.group_commit import GroupCommit
 from mailkeep.services.hints import Hints
@@ -28,6 +28,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 Outcome = Exception | None
 
+# What a transaction fails with on account of what is in it. ValueError: a driver that cannot even write it down.
+REFUSALS: Final = (MailkeepError, SQLAlchemyError, ValueError)
 # Postfix gives a mail up after five days (maximal_queue_lifetime): a day later no second delivery can come.
 REMEMBERED: Final = timedelta(days=6)
 
@@ -58,7 +60,10 @@ class DeliveryBatches:
 
     async def store(self, unit: Unit) -> list[Outcome]:
         """One outcome a message, in order: None when it is visible, or was already. Does not raise."""
-        return await self._group.submit(unit)
+        try:
+            return await self._group.submit(unit)
+        except Unavailable as error:
+            return [error] * len(unit.messages)
 
     async def _commit(self, batch: Sequence[Unit]) -> list[list[Outcome]]:
         """All in one transaction; when that fails, each message in one of its own."""
@@ -68,7 +73,7 @@ class DeliveryBatches:
         except Unavailable as error:
             log.warning("ingest.unavailable", reason=type(error).__name__, deliveries=len(batch))
             return [[error] * len(unit.messages) for unit in batch]
-        except (MailkeepError, SQLAlchemyError) as error:
+        except REFUSALS as error:
             log.warning("ingest.batch_failed", reason=type(error).__name__, deliveries=len(batch))
             return [[await self._store_one(unit, message) for message in unit.messages] for unit in batch]
         commit_ms = round((time.monotonic() - started) * 1000, 1)
@@ -76,10 +81,19 @@ class DeliveryBatches:
         return [[None] * len(unit.messages) for unit in batch]
 
     async def _store_one(self, unit: Unit, message: NewMessage) -> Outcome:
+        """A message that the database refuses is stored without its words: no sender is to retry it for days."""
+        refused = await self._attempt(unit, message)
+        if refused is None or isinstance(refused, MailkeepError):
+            return refused
+        if not unit.content_stored:
+            unit.content = contents.without_words(unit.content)
+        return await self._attempt(unit, messages.without_words(message))
+
+    async def _attempt(self, unit: Unit, message: NewMessage) -> Outcome:
         alone = Unit(unit.content, [message], content_stored=unit.content_stored)
         try:
             await self._store([alone])
-        except (MailkeepError, SQLAlchemyError) as error:
+        except REFUSALS as error:
             log.error("ingest.failed", reason=type(error).__name__, content_id=unit.content.id)  # noqa: TRY400  its text may hold mail
             return error
         unit.content_stored = alone.content_stored
@@ -116,7 +130,7 @@ class DeliveryBatches:
             seen.add(key)
             ledger = after.get(message.account_id)
             if ledger is None:
-                raise Unavailable("the account is gone")
+                raise NotFound("the account is gone")
             after[ledger.id] = ledger = _advanced(ledger, message)
             keep = timedelta(days=self._tier_of(ledger.tier).retention_days)
             placed.append((message, ledger.message_seq, message.received_at + keep))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+
+from mailkeep.errors import Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,6 +26,7 @@ class GroupCommit(Generic[Item, Result]):
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._arrived = asyncio.Event()
         self._closing = False
+        self._closed = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -37,13 +40,26 @@ class GroupCommit(Generic[Item, Result]):
             await runner
 
     async def submit(self, item: Item) -> Result:
-        """Waits for the item's batch. Cancelling the wait does not take the item out of it."""
+        """Waits for the item's batch. Cancelling the wait does not take the item out of it.
+
+        Raises Unavailable when nobody commits any more.
+        """
+        if self._closed:
+            raise Unavailable("no more commits: shutting down")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         self._arrived.set()
         return await future
 
     async def _run(self) -> None:
+        try:
+            await self._commit_all()
+        finally:
+            self._closed = True
+            for _, future in self._waiting:
+                _fail(future, Unavailable("no more commits: shutting down"))
+
+    async def _commit_all(self) -> None:
         while True:
             if not self._waiting:
                 if self._closing:
@@ -57,11 +73,22 @@ class GroupCommit(Generic[Item, Result]):
     async def _hand_over(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
             results = await self._commit([item for item, _ in batch])
+        except asyncio.CancelledError:
+            for _, future in batch:
+                _fail(future, Unavailable("the commit was cancelled"))
+            runner = asyncio.current_task()
+            if runner is not None and runner.cancelling():
+                raise
+            return  # something within the commit was cancelled, not we: the next batch must go on
         except Exception as error:  # noqa: BLE001  it belongs to those who wait, and the next batch must go on
             for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
+                _fail(future, error)
             return
         for (_, future), result in zip(batch, results, strict=True):
             if not future.done():
                 future.set_result(result)
+
+
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)

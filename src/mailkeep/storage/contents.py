@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.message import Attachment, Mailbox
+from mailkeep.mail.attachments import OCTET_STREAM
 from mailkeep.storage.schema import attachments, contents, messages
+
+# The defect of a message whose words the database would not take.
+NOT_STORABLE: Final = "not_storable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,23 @@ class Content:
     html: str | None
     defects: tuple[str, ...]
     attachments: tuple[Attachment, ...]
+
+
+def without_words(content: Content) -> Content:
+    """What can be stored of a content whatever its sender wrote: its bytes and its files, under plain names."""
+    return replace(
+        content,
+        message_id="",
+        date=None,
+        headers=(),
+        to=(),
+        cc=(),
+        reply_to=(),
+        text=None,
+        html=None,
+        defects=tuple(sorted({*content.defects, NOT_STORABLE})),
+        attachments=tuple(_without_words(attachment) for attachment in content.attachments),
+    )
 
 
 async def add_all(connection: AsyncConnection, batch: Sequence[Content]) -> None:
@@ -136,6 +157,10 @@ def _attachment_values(content: Content, position: int) -> dict[str, Any]:
         "mime_content_id": attachment.content_id,
         "blob_key": attachment.blob_key,
     }
+
+
+def _without_words(attachment: Attachment) -> Attachment:
+    return replace(attachment, filename="attachment", declared_type=OCTET_STREAM, disposition="", content_id="")
 
 
 def _mailboxes(pairs: Sequence[Sequence[str]]) -> tuple[Mailbox, ...]:

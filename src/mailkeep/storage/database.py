@@ -20,6 +20,9 @@ from mailkeep.errors import ConfigurationError, DatabaseUnavailable, StorageUnav
 
 SUPPORTED: Final = {"sqlite": "sqlite+aiosqlite", "mysql": "mysql+aiomysql", "mariadb": "mysql+aiomysql"}
 SQLITE_BUSY_TIMEOUT_MS: Final = 10_000
+# To the driver for MySQL almost every error is an OperationalError; these speak of what was to be stored: a row or a
+# packet too large, an invalid string, a trigger's SIGNAL, invalid JSON (MySQL's and MariaDB's numbers).
+OF_THE_STATEMENT: Final = frozenset({1118, 1153, 1300, 1301, 1436, 1644, 3140, 3141, 3156, 4025, 4037, 4038})
 
 
 class Database:
@@ -34,36 +37,50 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for queries. Raises DatabaseUnavailable when there is none to be had."""
-        with translated_errors():
-            async with asyncio.timeout(self._timeout_s):
-                connection = await self.engine.connect()
-            try:
-                yield connection
-            finally:
-                await connection.close()
-
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction: commits when the block ends, rolls back when it raises.
-
-        Raises DatabaseUnavailable when the engine does not answer; nothing of the transaction is then stored,
-        or its commit was not acknowledged.
-        """
-        if self._writer is None:
-            async with self._transaction() as connection:
-                yield connection
-            return
-        async with self._writer, self._transaction() as connection:
+        """A connection for queries. Raises DatabaseUnavailable when there is none, or no answer in time."""
+        async with self._connection(self._timeout_s) as connection:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        async with self.read() as connection, connection.begin():
+    async def write(self, *, timeout_s: float | None = None) -> AsyncIterator[AsyncConnection]:
+        """A transaction: commits when the block ends, rolls back when it raises.
+
+        Raises DatabaseUnavailable when the engine does not answer, or not within `timeout_s` (None: as configured);
+        nothing of the transaction is then stored, or its commit was not acknowledged.
+        """
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
+        if self._writer is None:
+            async with self._transaction(timeout_s) as connection:
+                yield connection
+            return
+        async with self._writer, self._transaction(timeout_s) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, timeout_s: float) -> AsyncIterator[AsyncConnection]:
+        async with self._connection(timeout_s) as connection, connection.begin():
             if self.dialect == "sqlite":
                 # Take the write lock first: a transaction that began by reading cannot always be upgraded.
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
+
+    @asynccontextmanager
+    async def _connection(self, timeout_s: float) -> AsyncIterator[AsyncConnection]:
+        """A connection that must have done its work in `timeout_s`.
+
+        The drivers wait for ever for an engine that hangs. When the time is over, the statement under way is
+        cancelled and its connection closed, because nobody knows what is still to come on it.
+        """
+        with translated_errors():
+            async with asyncio.timeout(self._timeout_s) as limit:
+                connection = await self.engine.connect()
+                limit.reschedule(asyncio.get_running_loop().time() + timeout_s)
+                try:
+                    yield connection
+                finally:
+                    # The time may be over already, and the way back into the pool asks the engine once more.
+                    async with asyncio.timeout(self._timeout_s):
+                        await connection.close()
 
 
 @asynccontextmanager
@@ -149,9 +166,16 @@ def translated_errors() -> Iterator[None]:
     except DBAPIError as error:
         if _disk_full(error):
             raise StorageUnavailable("the database's disk is full") from error
-        if isinstance(error, OperationalError) or error.connection_invalidated:
+        if _engine_gone(error):
             raise DatabaseUnavailable("the database does not answer") from error
         raise
+
+
+def _engine_gone(error: DBAPIError) -> bool:
+    if error.connection_invalidated:
+        return True
+    code = next(iter(getattr(error.orig, "args", ())), None)
+    return isinstance(error, OperationalError) and code not in OF_THE_STATEMENT
 
 
 def _disk_full(error: DBAPIError) -> bool:

@@ -17,6 +17,8 @@ from mailkeep.storage.database import Database, open_database, sqlite_path
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 LOCK_TIMEOUT_S: Final = 60
+# A change of a large table copies it.
+MIGRATION_TIMEOUT_S: Final = 24 * 3600
 
 
 async def upgrade_schema(settings: Settings) -> str:
@@ -25,7 +27,10 @@ async def upgrade_schema(settings: Settings) -> str:
     Raises DatabaseUnavailable, ConfigurationError.
     """
     _make_sqlite_directory(settings)
-    async with open_database(settings.database_url, settings.database) as database, database.write() as connection:
+    async with (
+        open_database(settings.database_url, settings.database) as database,
+        database.write(timeout_s=MIGRATION_TIMEOUT_S) as connection,
+    ):
         if database.dialect == "mysql":
             # Data definition commits by itself there, so the transaction does not keep a second upgrade out.
             await connection.execute(text("SELECT GET_LOCK('mailkeep_upgrade', :seconds)"), {"seconds": LOCK_TIMEOUT_S})
