@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import email
 import email.policy
+import encodings
 import time
 from email.message import EmailMessage, Message
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailkeep.mail.body import decode_text
 from mailkeep.mail.parse import MessageParser, ParsedMessage
 from mailkeep.mail.spool import Spool
 
@@ -238,3 +240,73 @@ def test_a_close_delimiter_directly_before_the_outer_one(step: int) -> None:
     data = MULTIPART + data + b"Content-Type: application/x-a; name=a.bin\r\n\r\nfile\r\n--b--\r\n"
     parsed = parse(data, step=step)
     assert (parsed.text, [(file.filename, file.size_bytes) for file in parsed.files]) == ("text", [("a.bin", 4)])
+
+
+def in_parts(header: bytes, count: int) -> bytes:
+    part = b"--b\r\n" + header + b"\r\n\r\nx\r\n"
+    return b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * count + b"--b--\r\n"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Content-Type: a/b" + b";" * 8_000,
+        b"Content-Type: a/b" + b';"' * 4_000,
+        b"Content-Type: text/plain\r\nContent-Disposition: a" + b";" * 8_000,
+        b"Content-Disposition: a; " + b"".join(b"filename*%d*=%%e2;" % number for number in range(450)),
+    ],
+)
+def test_attack_036_parameters_in_each_of_a_thousand_parts(header: bytes) -> None:
+    """They took 24 s: a cap on one field is none on the message."""
+    started = time.monotonic()
+    assert "parameters_truncated" in parse(in_parts(header, 990)).defects
+    assert time.monotonic() - started < 8  # about one, on a busy machine
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        b"boundary*0=b; boundary*=us-ascii''b; name*=us-ascii''c; name*0=d",
+        b"boundary*=undefined''b",
+        b"boundary*=idna''b",
+        b"boundary=b; name*" + b"9" * 5000 + b"*=a",
+        b"boundary=b; charset*0=a; charset*=b",
+    ],
+)
+@pytest.mark.parametrize("kind", [b"multipart/mixed", b"text/plain", b"image/png"])
+def test_attack_036_continuations_that_contradict_each_other(kind: bytes, parameters: bytes) -> None:
+    body = b"--b\r\nContent-Type: " + kind + b"; " + parameters + b"\r\n\r\nx\r\n--b--\r\n"
+    parsed = parse(b"Subject: whole\r\nContent-Type: " + kind + b"; " + parameters + b"\r\n\r\n" + body)
+    assert parsed.subject == "whole"
+    assert "parse_failed" not in parsed.defects
+
+
+def test_names_of_charsets_are_not_remembered() -> None:
+    """The interpreter keeps every name it looks up: 8 KB of memory for each of a thousand parts, for ever."""
+    known = len(encodings._cache)  # type: ignore[attr-defined]  # the cache in question
+    part = b"Content-Type: text/plain; charset=unknown-%d\r\nContent-Disposition: a; filename*=unheard-%d''x"
+    mail = b"".join(b"--b\r\n" + part % (number, number) + b"\r\n\r\nx\r\n" for number in range(300))
+    words = b"".join(b"=?never-%d?q?a?= " % number for number in range(300))
+    parse(b"Subject: " + words + b"\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + mail)
+    assert len(encodings._cache) <= known + 5  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("charset", "body", "text"),
+    [
+        ("KOI8-U", "Привіт", "koi8-u"),
+        ("windows-1251", "Привет", "cp1251"),
+        ("ISO-8859-15", "€", "iso8859-15"),
+        ("iso_8859-1:1987", "é", "latin-1"),
+        ("ks_c_5601-1987", "안녕", "euc-kr"),
+        ("GB2312", "你好", "gb2312"),
+        ("Shift_JIS", "こんにちは", "shift-jis"),
+        ("iso-2022-jp", "こんにちは", "iso2022-jp"),
+        ("x-sjis", "", "ascii"),
+        ("ansi_x3.4-1968", "plain", "ascii"),
+        ("  UTF8 ", "ü", "utf-8"),
+        ("unicode-1-1-utf-8", "ü", "utf-8"),
+    ],
+)
+def test_charsets_in_the_spellings_that_mail_has(charset: str, body: str, text: str) -> None:
+    assert decode_text(body.encode(text), charset)[0] == body

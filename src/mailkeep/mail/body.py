@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import encodings
 import hashlib
 from collections.abc import Callable
+from encodings.aliases import aliases
 from typing import Final
 
 from mailkeep.errors import MessageTooLarge
@@ -16,6 +18,8 @@ from mailkeep.mail.transfer import Decoder
 _NOT_CHARSETS: Final = frozenset(
     {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7", "undefined", "mbcs"}
 )
+# The names by which Python knows its codecs; the last ones have no alias.
+_CHARSETS: Final = frozenset(aliases) | frozenset(aliases.values()) | {"cp874", "koi8_t", "koi8_u", "utf_8_sig"}
 
 
 class TextBudget:
@@ -125,11 +129,16 @@ def decode_text(data: bytes, charset: str) -> tuple[str, bool]:
 
 
 def _known_charset(charset: str) -> str | None:
+    # The interpreter keeps every name that it was asked for, for ever: it is asked for those that exist, in one
+    # spelling.
+    wanted = encodings.normalize_encoding(charset.lower()).replace(".", "_") or "ascii"
+    if wanted not in _CHARSETS:
+        return None
     try:
-        name = codecs.lookup(charset.strip() or "us-ascii").name
+        name = codecs.lookup(wanted).name
         b"a".decode(name)
     except UnicodeError:
         return name  # a letter alone is no text in it, but it is a charset
-    except (LookupError, ValueError):
+    except LookupError:
         return None
     return None if name.replace("_", "-") in _NOT_CHARSETS else name

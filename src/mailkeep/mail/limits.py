@@ -8,6 +8,8 @@ MAX_HEADER_LINES: Final = 1_000
 MAX_HEADER_BYTES: Final = 256 * 1024
 # The stdlib reads parameters in quadratic time; no honest Content-Type comes near this.
 MAX_PARAMETER_BYTES: Final = 8 * 1024
+# Nor near so many; in each of a thousand parts they would take half a minute.
+MAX_PARAMETERS: Final = 100
 # Decoded text kept for display, over all parts of a message.
 MAX_TEXT_BYTES: Final = 2 * 1024 * 1024
 # Decoded attachments of a message, in all. More is refused: it is the one limit that says no.

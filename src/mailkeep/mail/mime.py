@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from email.message import Message
 from email.policy import compat32
+from email.utils import unquote
 from typing import Any, Final
 
 from mailkeep.mail.body import Body
@@ -24,6 +25,7 @@ from mailkeep.mail.limits import (
     MAX_HEADER_BYTES,
     MAX_HEADER_LINES,
     MAX_PARAMETER_BYTES,
+    MAX_PARAMETERS,
     MAX_PARTS,
 )
 
@@ -54,6 +56,19 @@ class Part(Message):
         """For the feed parser, which descends into message/*: to its reader an attached message is a file."""
         declared = super().get_content_type()
         return "application/octet-stream" if declared.startswith("message/") else declared
+
+    def get_param(self, param: str, failobj: Any = None, header: str = "content-type", unquote: bool = True) -> Any:
+        """The stdlib raises on continuations (RFC 2231) that contradict each other; then there is no parameter."""
+        try:
+            return super().get_param(param, failobj, header, unquote)
+        except (TypeError, ValueError):
+            return failobj
+
+    def get_boundary(self, failobj: Any = None) -> Any:
+        """A boundary is ASCII (RFC 2046 section 5.1.1): the stdlib decodes it, by whatever charset it names."""
+        value = self.get_param("boundary")
+        boundary = value[2] if isinstance(value, tuple) else value
+        return failobj if boundary is None else unquote(boundary).rstrip()
 
 
 class _Lines(_stdlib.BufferedSubFile):  # type: ignore[misc]  # see _stdlib
@@ -267,10 +282,10 @@ class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
 
     def _cut_parameters(self, part: Part) -> None:
         for name, value in part.raw_items():
-            if name.lower() in _WITH_PARAMETERS and len(value) > MAX_PARAMETER_BYTES:
+            if name.lower() in _WITH_PARAMETERS and value != (short := _shortened(value)):
                 self.defects.add("parameters_truncated")
                 del part[name]
-                part[name] = value[:MAX_PARAMETER_BYTES]
+                part[name] = short
 
     def _pop_message(self) -> Message:
         if self._body is not None:
@@ -284,6 +299,11 @@ class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
         self._input.leaf = None
         if body is not None:
             body.finish(before_boundary=before_boundary)
+
+
+def _shortened(field: str) -> str:
+    """A field's body with no more parameters than are read."""
+    return ";".join(field[:MAX_PARAMETER_BYTES].split(";", MAX_PARAMETERS)[:MAX_PARAMETERS])
 
 
 def _line_end(text: str, at: int) -> int | None:

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import collapse_rfc2231_value
+from email.utils import unquote
 from typing import Final
 
 import nh3
@@ -19,7 +19,7 @@ from mailkeep.domain.message import Mailbox
 from mailkeep.errors import MailkeepError
 from mailkeep.mail import headers
 from mailkeep.mail.attachments import DETECT_BYTES, detect_type, display_name, media_type
-from mailkeep.mail.body import Body, FileBody, FilesBudget, TextBody, TextBudget
+from mailkeep.mail.body import Body, FileBody, FilesBudget, TextBody, TextBudget, decode_text
 from mailkeep.mail.limits import MAX_MESSAGE_ID, MAX_SNIPPET, MAX_SUBJECT
 from mailkeep.mail.mime import MimeParser, Part
 from mailkeep.mail.spool import Spool
@@ -213,19 +213,10 @@ def _filename(part: Part) -> str:
     value = part.get_param("filename", None, "content-disposition") or part.get_param("name", None)
     if not value:
         return ""
-    try:
-        text = collapse_rfc2231_value(value)
-    except (LookupError, ValueError, TypeError):
-        text = str(value)
-    return headers.decode(headers.unfold(text) if text.isascii() else _readable(text)).strip()
-
-
-def _readable(text: str) -> str:
-    """A parameter with other than ASCII: bytes in latin-1 when RFC 2231 did not say what they are."""
-    try:
-        return headers.unfold(text.encode("latin-1").decode("utf-8"))
-    except UnicodeError:
-        return text
+    if isinstance(value, tuple):
+        charset, _, text = value
+        return decode_text(text.encode("latin-1", "replace"), charset or "")[0].strip()
+    return headers.decode(headers.unfold(unquote(value))).strip()
 
 
 def _stdlib_defects(part: Part) -> Iterator[str]:
