@@ -111,6 +111,10 @@ class FileBody(Body):
             self._digest.update(data)
             self.spool.write(data)
 
+    def finish(self, *, before_boundary: bool) -> None:
+        super().finish(before_boundary=before_boundary)
+        self.spool.rest()
+
     @property
     def sha256(self) -> str:
         return self._digest.hexdigest()

@@ -9,7 +9,7 @@ MAX_HEADER_BYTES: Final = 256 * 1024
 # The stdlib reads parameters in quadratic time; no honest Content-Type comes near this.
 MAX_PARAMETER_BYTES: Final = 8 * 1024
 # Nor near so many; in each of a thousand parts they would take half a minute.
-MAX_PARAMETERS: Final = 100
+MAX_PARAMETERS: Final = 50
 # Decoded text kept for display, over all parts of a message.
 MAX_TEXT_BYTES: Final = 2 * 1024 * 1024
 # Decoded attachments of a message, in all. More is refused: it is the one limit that says no.
@@ -22,6 +22,8 @@ MAX_MAILBOXES: Final = 1_000
 MAX_ADDRESS_HEADER: Final = 64 * 1024
 MAX_COMMENTS: Final = 50
 MAX_SUBJECT: Final = 1_000
+# What that many characters take at most, encoded (RFC 2047).
+MAX_ENCODED_SUBJECT: Final = 16 * MAX_SUBJECT
 MAX_NAME: Final = 1_000
 MAX_MESSAGE_ID: Final = 998  # RFC 5322 section 2.1.1
 MAX_FILENAME: Final = 1_000

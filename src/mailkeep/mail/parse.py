@@ -20,7 +20,7 @@ from mailkeep.errors import MailkeepError
 from mailkeep.mail import headers
 from mailkeep.mail.attachments import DETECT_BYTES, detect_type, display_name, media_type
 from mailkeep.mail.body import Body, FileBody, FilesBudget, TextBody, TextBudget, decode_text
-from mailkeep.mail.limits import MAX_MESSAGE_ID, MAX_SNIPPET, MAX_SUBJECT
+from mailkeep.mail.limits import MAX_ENCODED_SUBJECT, MAX_MESSAGE_ID, MAX_SNIPPET, MAX_SUBJECT
 from mailkeep.mail.mime import MimeParser, Part
 from mailkeep.mail.spool import Spool
 from mailkeep.mail.transfer import Identity, decoder_for
@@ -145,7 +145,7 @@ class MessageParser:
             to=_mailboxes(fields, "to", defects),
             cc=_mailboxes(fields, "cc", defects),
             reply_to=_mailboxes(fields, "reply-to", defects),
-            subject=headers.decode(_first(fields, "subject"))[:MAX_SUBJECT],
+            subject=headers.decode(_first(fields, "subject")[:MAX_ENCODED_SUBJECT])[:MAX_SUBJECT],
             date=moment,
             message_id=_first(fields, "message-id")[:MAX_MESSAGE_ID],
             text=text,

@@ -28,12 +28,18 @@ class Spool:
         """Raises StorageUnavailable when the bytes cannot be kept."""
         self.size_bytes += len(data)
         self._chunks.append(data)
-        if self._file is None and self.size_bytes <= SPOOL_MEMORY_BYTES:
+        if self._path is None and self.size_bytes <= SPOOL_MEMORY_BYTES:
             return
         try:
             self._write_out()
         except OSError as error:
             raise StorageUnavailable("the blob store cannot write") from error
+
+    def rest(self) -> None:
+        """Give the file descriptor back until there is more: a message may have hundreds of large parts."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
 
     def head(self, count: int) -> bytes:
         """The first `count` bytes."""
@@ -61,9 +67,12 @@ class Spool:
 
     def _write_out(self) -> tuple[FileIO, Path]:
         """Hand what memory holds to the file, which is made when there is none yet. Raises OSError."""
-        if self._file is None or self._path is None:
+        if self._path is None:
             self._path = self._directory / new_id()
             self._file = FileIO(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
+        elif self._file is None:
+            # An error in writing back what is in it is still told to this descriptor, if nobody has seen it.
+            self._file = FileIO(self._path, "ab")
         _write_all(self._file, self._chunks)
         self._chunks.clear()
         return self._file, self._path

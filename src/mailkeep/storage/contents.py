@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.message import Attachment, Mailbox
+from mailkeep.errors import NotFound
 from mailkeep.mail.attachments import OCTET_STREAM
 from mailkeep.storage.schema import attachments, contents, messages
 
@@ -63,8 +64,10 @@ async def add_all(connection: AsyncConnection, batch: Sequence[Content]) -> None
 
 
 async def get(connection: AsyncConnection, content_id: str) -> Content:
-    """The content behind a message that the caller has shown to be its own."""
-    row = (await connection.execute(select(contents).where(contents.c.id == content_id))).one()
+    """The content behind a message that the caller has shown to be its own. Raises NotFound: it was just deleted."""
+    row = (await connection.execute(select(contents).where(contents.c.id == content_id))).one_or_none()
+    if row is None:
+        raise NotFound("the message was deleted")
     return Content(
         id=row.id,
         source_key=row.source_key,
@@ -84,9 +87,11 @@ async def get(connection: AsyncConnection, content_id: str) -> Content:
 
 
 async def source_of(connection: AsyncConnection, content_id: str) -> tuple[str, int]:
-    """The blob key of the source, and the size of the source before compression."""
+    """The blob key of the source, and the size of the source before compression. Raises NotFound, as `get` does."""
     query = select(contents.c.source_key, contents.c.size_bytes).where(contents.c.id == content_id)
-    row = (await connection.execute(query)).one()
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound("the message was deleted")
     return row.source_key, row.size_bytes
 
 
