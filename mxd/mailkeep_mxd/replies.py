@@ -56,6 +56,8 @@ TOO_LARGE: Final = Reply(552, "5.3.4", "the message is larger than is accepted h
 NO_MEMORY: Final = Reply(452, "4.3.1", "too much mail is arriving at present, try again later")
 TRY_AGAIN: Final = Reply(451, "4.3.0", "not possible at present, try again later")
 
+MAIL_LOOP: Final = Reply(554, "5.4.6", "too many hops: the message is in a loop")
+
 BAD_RECIPIENT: Final = Reply(501, "5.1.3", "the recipient is no address that could exist here")
 BAD_SENDER: Final = Reply(501, "5.1.7", "the sender is not an address")
 BAD_ARGUMENT: Final = Reply(501, "5.5.4", "the argument of the command is wrong")
@@ -68,15 +70,25 @@ NESTED_MAIL: Final = Reply(503, "5.5.1", "a transaction has already begun: RSET 
 NEED_MAIL: Final = Reply(503, "5.5.1", "MAIL comes first")
 NO_RECIPIENTS: Final = Reply(503, "5.5.1", "no recipient has been accepted")
 
+TLS_REQUIRED: Final = Reply(530, "5.7.0", "STARTTLS comes first")
+TLS_READY: Final = Reply(220, "2.0.0", "ready to start TLS")
+TLS_BEGUN: Final = Reply(503, "5.5.1", "TLS is on already")
+NO_XFORWARD: Final = Reply(550, "5.7.1", "XFORWARD is not for this client")
+NO_XFORWARD_NOW: Final = Reply(503, "5.5.1", "XFORWARD comes before MAIL")
+
 TOO_MANY_ERRORS: Final = Reply(421, "4.7.0", "too many errors, closing")
 TOO_MANY_CONNECTIONS: Final = Reply(421, "4.7.0", "too many connections, try again later")
+TOO_MANY_COMMANDS: Final = Reply(421, "4.7.0", "enough for one session, connect again")
 OUT_OF_STEP: Final = Reply(421, "4.7.0", "nothing may follow DATA before its reply, closing")
 IDLE_TOO_LONG: Final = Reply(421, "4.4.2", "nothing arrived for too long, closing")
+TOO_SLOW: Final = Reply(421, "4.4.2", "the message arrives too slowly, closing")
+SESSION_TOO_LONG: Final = Reply(421, "4.4.2", "long enough for one session, connect again")
 SHUTTING_DOWN: Final = Reply(421, "4.3.2", "shutting down, try again later")
 
 # The first line that fits decides. Not in it: NotFound, because what is missing may be ours.
 _BY_ERROR: Final[tuple[tuple[type[Exception], Reply], ...]] = (
     (errors.MessageTooLarge, TOO_LARGE),
+    (errors.MailLoop, MAIL_LOOP),
     (errors.QuotaExceeded, RECIPIENT_OVER_QUOTA),
     (errors.RateExceeded, RATE_EXCEEDED),
     (errors.MemoryBudgetExceeded, NO_MEMORY),

@@ -7,16 +7,18 @@ Sources, the first one wins: `MAILKEEP_<SECTION>__<KEY>` in the environment, `MA
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
 from mailkeep.domain.address import canonical_domain
 from mailkeep.domain.tier import Tier
 from mailkeep.errors import ConfigurationError, InvalidInput
 
 MIB: Final = 1024 * 1024
+LOOPBACK: Final = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
 class Section(BaseModel):
@@ -73,14 +75,56 @@ class Lmtp(Section):
     max_message_bytes: int = Field(default=36_700_160, gt=0, description="larger mail gets 552 5.3.4")
     max_recipients: int = Field(default=100, gt=0, description="recipients beyond this get 452 4.5.3")
     max_connections: int = Field(default=500, gt=0, description="connections beyond this get 421 4.7.0")
+    max_connections_per_client: int = Field(
+        default=250, gt=0, description="connections from one address beyond this get 421 4.7.0; each MX host is one"
+    )
+    max_commands: int = Field(
+        default=100_000, gt=0, description="commands in one session, after which 421 4.7.0 ends it between messages"
+    )
     max_errors: int = Field(default=20, gt=0, description="wrong commands in one session before 421 4.7.0")
     idle_timeout_s: float = Field(
         default=300, gt=0, description="silence before 421 4.4.2 (RFC 5321 section 4.5.3.2.7: at least 300)"
+    )
+    session_timeout_s: float = Field(
+        default=3600, gt=0, description="how long a session may last before 421 4.4.2; a message under way may end"
+    )
+    data_timeout_s: float = Field(
+        default=300, gt=0, description="how long the content of a message may be waited for before 421 4.4.2"
+    )
+    data_min_bytes_per_s: int = Field(
+        default=10_240, gt=0, description="each time that many bytes of a message have come, it gets a second more"
     )
     memory_budget_bytes: int = Field(
         default=256 * MIB, gt=0, description="bytes of mail being received at one moment; beyond it, DATA waits"
     )
     memory_wait_s: float = Field(default=60, gt=0, description="how long DATA waits for memory before 452 4.3.1")
+    tls: Literal["off", "optional", "required"] = Field(
+        default="off", description="STARTTLS; required: without it every command is answered 530 5.7.0"
+    )
+    tls_certificate: Path | None = Field(
+        default=None, description="the certificate and its chain, PEM; read again when the file changes"
+    )
+    tls_key: Path | None = Field(default=None, description="the key of the certificate, PEM, without a passphrase")
+    tls_client_ca: Path | None = Field(
+        default=None, description="certificates, PEM: whoever starts TLS must present one that these have signed"
+    )
+    xforward_networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=LOOPBACK,
+        description="clients that may say by XFORWARD whose mail they hand over; a unix socket counts as 127.0.0.1",
+    )
+
+    @field_validator("tls_certificate", "tls_key", "tls_client_ca", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if self.tls != "off" and not (self.tls_certificate and self.tls_key):
+            raise ValueError("tls needs tls_certificate and tls_key")
+        if self.tls == "off" and self.tls_client_ca:
+            raise ValueError("tls_client_ca needs tls")
+        return self
 
 
 class Smtp(Section):
@@ -95,6 +139,22 @@ class Policy(Section):
 
     enabled: bool = Field(default=True, description="off: no policy listener")
     listen: str = Field(default="127.0.0.1:10040", description="host:port; loopback only")
+
+
+class Mxd(Section):
+    """[mxd]: the processes of `mailkeep mxd`."""
+
+    workers: int = Field(
+        default=1,
+        gt=0,
+        description="processes on the same ports, with a supervisor when there are several; the limits on "
+        "connections and memory hold for each",
+    )
+    silence_s: float = Field(
+        default=30,
+        ge=5,
+        description="how long the event loop of one of several workers may hang before it is killed and restarted",
+    )
 
 
 class Recipients(Section):
@@ -186,6 +246,7 @@ class Settings(Section):
     database: Database = Database()
     blobs: Blobs = Blobs()
     http: Http = Http()
+    mxd: Mxd = Mxd()
     lmtp: Lmtp = Lmtp()
     smtp: Smtp = Smtp()
     policy: Policy = Policy()

@@ -11,7 +11,8 @@ MailkeepError
 │   ├── LimitReached     of the tier: addresses
 │   ├── RateExceeded     too many for now; `retry_after_s`
 │   ├── QuotaExceeded    no storage left
-│   └── MessageTooLarge
+│   ├── MessageTooLarge
+│   └── MailLoop         it has been on its way for too many hops
 └── Unavailable          try again later; nothing was stored
     ├── DatabaseUnavailable
     ├── StorageUnavailable   the blob store
@@ -76,6 +77,10 @@ class QuotaExceeded(Refused):
 
 class MessageTooLarge(Refused):
     """Larger than the service accepts."""
+
+
+class MailLoop(Refused):
+    """The message has passed through more servers than any way to us has."""
 
 
 class Unavailable(MailkeepError):

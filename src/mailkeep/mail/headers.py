@@ -18,6 +18,9 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Postfix writes: by mx.example (Postfix) with ESMTP id 4XyZ1234 for <…>; date
 _QUEUE_ID: Final = re.compile(r"\bby\s+(\S{1,255})\s.{0,200}?\bid\s+([0-9A-Za-z]{6,30})\b")
 
+# … (using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) …
+_TLS: Final = re.compile(r"\(using (TLSv[\d.]{1,5}) with cipher ([A-Z0-9_\-]{1,60})[ )]")
+
 
 def unfold(raw: str) -> str:
     """A field's body on one line, its bytes read as UTF-8 where they are, else as windows-1252. Takes latin-1 text."""
@@ -86,3 +89,9 @@ def queue_id(received: str) -> str:
     """The host and queue id in a Received field, as `host/id`; empty when it names none. Takes unfolded text."""
     match = _QUEUE_ID.search(received[:2000])
     return f"{match[1]}/{match[2]}" if match else ""
+
+
+def received_tls(received: str) -> str:
+    """The TLS that a Received field names, as `TLSv1.3 TLS_AES_256_GCM_SHA384`; empty for none. Takes unfolded text."""
+    match = _TLS.search(received[:2000])
+    return f"{match[1]} {match[2]}" if match else ""

@@ -18,6 +18,8 @@ MAX_FILES_BYTES: Final = 25 * 1024 * 1024
 MAX_BOUNDARY_LIKE_LINES: Final = 100_000
 # A boundary line is at most 2 + 70 + 2 characters and white space (RFC 2046 section 5.1.1); be generous.
 MAX_BOUNDARY_LINE: Final = 16 * 1024
+# RFC 5321 section 6.3: a loop may be presumed from 100 Received fields; fewer can be a long but honest way.
+MAX_RECEIVED: Final = 100
 MAX_MAILBOXES: Final = 1_000
 MAX_ADDRESS_HEADER: Final = 64 * 1024
 MAX_COMMENTS: Final = 50

@@ -47,7 +47,10 @@ class ParsedFile:
 
 @dataclass(frozen=True, slots=True)
 class ParsedMessage:
-    """What a message says. `defects` are codes, sorted; `queue_id` is what the last hop called the message."""
+    """What a message says. `defects` are codes, sorted.
+
+    `queue_id` is what the last hop called the message, `received_tls` what it says of the TLS by which it came there.
+    """
 
     headers: tuple[tuple[str, str], ...]
     sender: Mailbox
@@ -63,6 +66,8 @@ class ParsedMessage:
     files: tuple[ParsedFile, ...]
     defects: tuple[str, ...]
     queue_id: str
+    received_tls: str
+    received_count: int
 
 
 UNPARSED: Final = ParsedMessage(
@@ -80,6 +85,8 @@ UNPARSED: Final = ParsedMessage(
     files=(),
     defects=("parse_failed",),
     queue_id="",
+    received_tls="",
+    received_count=0,
 )
 
 
@@ -154,6 +161,8 @@ class MessageParser:
             files=files,
             defects=tuple(sorted(defects)),
             queue_id=headers.queue_id(_first(fields, "received")),
+            received_tls=headers.received_tls(_first(fields, "received")),
+            received_count=sum(name.lower() == "received" for name, _ in fields),
         )
 
     def discard(self) -> None:

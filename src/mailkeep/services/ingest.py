@@ -12,7 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -23,8 +23,9 @@ from mailkeep.domain.clock import Clock
 from mailkeep.domain.ids import new_id
 from mailkeep.domain.message import Attachment, Transport
 from mailkeep.domain.recipient import Recipient
-from mailkeep.errors import MailkeepError, StorageUnavailable
+from mailkeep.errors import MailkeepError, MailLoop, StorageUnavailable
 from mailkeep.mail.attachments import stored_name
+from mailkeep.mail.limits import MAX_RECEIVED
 from mailkeep.mail.parse import MessageParser, ParsedFile, ParsedMessage
 from mailkeep.mail.spool import Spool
 from mailkeep.services.delivery_batches import DeliveryBatches, Outcome, Unit
@@ -56,13 +57,16 @@ class AcceptedRecipient:
 class Incoming:
     """A transaction at its DATA: who sends, to whom, by which way.
 
-    `queue_id` is what the client calls the message, where it says so: with it a second delivery is recognised.
+    `queue_id` is what the client calls the message, where it says so, as `host/id`: with it a second delivery is
+    recognised. It stands for what the top Received field says, which a client of ours writes in the same way.
+    `hop_is_trusted`: the client itself wrote the top Received field, so the TLS that it names is the sender's.
     """
 
     mail_from: str
     recipients: tuple[AcceptedRecipient, ...]
     transport: Transport
     queue_id: str = ""
+    hop_is_trusted: bool = False
 
 
 class Ingest:
@@ -131,6 +135,8 @@ class Delivery:
         """
         try:
             parsed = await self._in_thread(self._understand) if self._size_bytes > INLINE_BYTES else self._understand()
+            if parsed.received_count > MAX_RECEIVED:
+                raise MailLoop("too many Received fields")
             content, spools = self._content(parsed)
             await self._blobs.store(spools)
         except MailkeepError as error:
@@ -196,6 +202,9 @@ class Delivery:
 
     def _messages(self, parsed: ParsedMessage, content: Content) -> list[NewMessage]:
         received_at = self._clock()
+        transport = self._incoming.transport
+        if self._incoming.hop_is_trusted:
+            transport = replace(transport, tls=parsed.received_tls)
         return [
             NewMessage(
                 id=new_id(),
@@ -212,7 +221,7 @@ class Delivery:
                 size_bytes=content.size_bytes,
                 has_attachments=bool(content.attachments),
                 received_at=received_at,
-                transport=self._incoming.transport,
+                transport=transport,
             )
             for accepted in self._incoming.recipients
         ]
