@@ -13,7 +13,7 @@ from mailkeep.config import Settings
 from mailkeep_api.dispatch import handler_of
 from mailkeep_api.edge import edge
 from mailkeep_api.headers import secure_headers
-from mailkeep_api.internal import recipients
+from mailkeep_api.internal import recipients, refusals
 from mailkeep_api.keys import CORE, OPENAPI, SETTINGS, STOPPING
 from mailkeep_api.openapi import openapi_document
 from mailkeep_api.routes import account, addresses, auth, health, messages, reference
@@ -26,6 +26,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *messages.routes,
     *reference.routes,
     *recipients.routes,
+    *refusals.routes,
     *health.routes,
 )
 

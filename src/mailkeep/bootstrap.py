@@ -22,6 +22,7 @@ from mailkeep.services.inbox import Inbox
 from mailkeep.services.ingest import Ingest, open_ingest
 from mailkeep.services.passwords import Passwords
 from mailkeep.services.recipients import RecipientsFeed
+from mailkeep.services.refusals import Refusals
 from mailkeep.services.sessions import Sessions
 from mailkeep.services.tokens import Tokens
 from mailkeep.storage.blobs.blob_store import BlobStore
@@ -46,6 +47,7 @@ class Core:
     addresses: Addresses
     inbox: Inbox
     recipients: RecipientsFeed
+    refusals: Refusals
     ingest: Ingest
 
 
@@ -60,7 +62,10 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         await require_current_schema(database)
         hints = Hints()
         batches = DeliveryBatches(database, hints, tier_of=settings.tier)
-        async with batches.running(), open_ingest(batches, blobs, clock=clock) as ingest:
+        async with (
+            batches.running(),
+            open_ingest(batches, blobs, underway_dir=settings.data_dir / "underway", clock=clock) as ingest,
+        ):
             yield Core(
                 settings=settings,
                 database=database,
@@ -77,6 +82,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 addresses=Addresses(database, hints, settings, clock=clock),
                 inbox=Inbox(database, blobs, hints, tier_of=settings.tier, clock=clock),
                 recipients=RecipientsFeed(database, hints, tier_of=settings.tier),
+                refusals=Refusals(database, tier_of=settings.tier, clock=clock),
                 ingest=ingest,
             )
 

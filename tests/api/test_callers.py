@@ -17,6 +17,7 @@ BODIES: dict[str, dict[str, object]] = {
     "AddressIn": {},
     "AddressChange": {},
     "MessageChange": {"read": True},
+    "RefusalsIn": {"items": []},
 }
 
 

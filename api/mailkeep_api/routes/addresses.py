@@ -8,6 +8,7 @@ from mailkeep.domain.scope import Scope
 from mailkeep_api.links import link_next
 from mailkeep_api.routing import Call, Routes
 from mailkeep_api.schemas.addresses import AddressChange, AddressIn, AddressList, AddressOut, AddressQuery
+from mailkeep_api.schemas.refusals import RefusalList, RefusalOut, RefusalQuery
 
 routes: Final = Routes("/api/v1/addresses", tag="addresses")
 
@@ -49,3 +50,17 @@ async def update_address(call: Call, address_id: str, body: AddressChange) -> Ad
 async def delete_address(call: Call, address_id: str) -> None:
     """Delete an address for good. Its messages stay until they expire; nobody else can ever have it."""
     await call.core.addresses.delete(call.actor, address_id)
+
+
+@routes.get(
+    "/{address_id}/refusals",
+    scope=Scope.ADDRESSES_READ,
+    audit="address.refusals",
+    query=RefusalQuery,
+    returns=RefusalList,
+)
+async def list_refusals(call: Call, address_id: str, query: RefusalQuery) -> RefusalList:
+    """Why mail did not arrive: what was refused of this address, newest first. One item a reply and minute."""
+    page, before = await call.core.refusals.list(call.actor, address_id, limit=query.limit, before=query.before)
+    link_next(call, before=before)
+    return RefusalList(items=tuple(map(RefusalOut.of, page)), next=before)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from mailkeep.domain.clock import rfc3339
 
@@ -15,6 +15,23 @@ MAX_PAGE: Final = 200
 Instant = Annotated[
     datetime,
     PlainSerializer(rfc3339, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-24T09:30:00.123456Z"]}),
+]
+
+
+def _instant(value: object) -> datetime:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError("not a time with its zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("before the year 1, or after 9999") from error
+
+
+InstantIn = Annotated[
+    datetime,
+    BeforeValidator(_instant),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-24T09:30:00.123456Z"]}),
 ]
 Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]

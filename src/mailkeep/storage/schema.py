@@ -165,6 +165,30 @@ attachments = Table(
     **_MYSQL,
 )
 
+# One row an address, reply and minute: see storage/refusals.py.
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("account_id", Identifier, ForeignKey("accounts.id"), nullable=False),
+    Column("address_id", Identifier, ForeignKey("addresses.id"), nullable=False),
+    Column("minute", UtcDateTime, nullable=False),
+    Column("code", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("reason", String(255), nullable=False),
+    Column("mail_from", String(320), nullable=False),
+    Column("rcpt_to", String(320), nullable=False),
+    Column("client_ip", String(64), nullable=False),
+    Column("client_name", String(255), nullable=False),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    Column("count", BigNumber, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    UniqueConstraint("account_id", "address_id", "minute", "code", "status"),
+    Index(None, "account_id", "address_id", "id"),
+    **_MYSQL,
+)
+
 # Blobs whose row is gone, queued in the transaction that removed it: rows go first, bytes after.
 blob_deletions = Table(
     "blob_deletions",
