@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -11,17 +13,19 @@ from mailkeep.services.ingest import Ingest
 from mailkeep_mxd.memory import MemoryBudget
 from mailkeep_mxd.recipients import RecipientDirectory
 from mailkeep_mxd.replies import Reply
+from mailkeep_mxd.tls import ServerTls
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What all sessions of the process share."""
+    """What all sessions of the process share. `tls` is None where it is off."""
 
     limits: Lmtp
     hostname: str
     recipients: RecipientDirectory
     ingest: Ingest
     memory: MemoryBudget
+    tls: ServerTls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,15 @@ class Wire(Protocol):
     """The connection, as the session sees it."""
 
     @property
-    def client_ip(self) -> str: ...
+    def client_ip(self) -> str:
+        """Empty for a client of a unix socket."""
+        ...
+
+    @property
+    def tls(self) -> str:
+        """The protocol and the cipher; empty without TLS."""
+        ...
+
     @property
     def has_input(self) -> bool:
         """Whether the client has already sent more than the command that is being answered."""
@@ -55,3 +67,12 @@ class Wire(Protocol):
         ...
 
     def content(self) -> AsyncGenerator[bytes, None]: ...
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        """Go on under TLS, with nothing that was said before. Raises ConnectionError."""
+        ...
+
+
+def client_ip_of(stream: asyncio.BaseTransport) -> str:
+    """Empty for a client of a unix socket."""
+    peer = stream.get_extra_info("peername")
+    return str(peer[0]) if isinstance(peer, tuple) else ""

@@ -23,6 +23,7 @@ from mailkeep_mxd.memory import MemoryBudget
 from mailkeep_mxd.policy import PolicyServer
 from mailkeep_mxd.protocol import silence_aiosmtpd
 from mailkeep_mxd.recipients import RecipientDirectory
+from mailkeep_mxd.tls import server_tls
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -109,4 +110,5 @@ def _door(settings: Settings, core: Core | None, directory: RecipientDirectory) 
         recipients=directory,
         ingest=core.ingest,
         memory=MemoryBudget(settings.lmtp.memory_budget_bytes, wait_s=settings.lmtp.memory_wait_s),
+        tls=server_tls(settings.lmtp),
     )

@@ -17,6 +17,11 @@ class Outbox:
     def attach(self, stream: asyncio.Transport) -> None:
         self._stream = stream
 
+    def detach(self) -> None:
+        """While TLS is being set up nothing can be said."""
+        self.flush()
+        self._stream = None
+
     def put(self, data: bytes) -> None:
         if not self._pending:
             self._loop.call_soon(self.flush)

@@ -1,15 +1,17 @@
 """aiosmtpd's SMTP protocol with what we correct in it (version 1.4.6).
 
-aiosmtpd keeps the transport, the stream, the timer and, later, STARTTLS. Ours are: the command loop (CRLF only, one
-limit for a line, bounded memory, an error budget), replies that are written together when the loop comes round
-(RFC 2920), DATA in chunks, an end to every exception that tells nothing and leaves nothing behind, and silence in
-the log about what the client said.
+aiosmtpd keeps the transport, the stream and the timer. Ours are: the command loop (CRLF only, one limit for a line,
+bounded memory, an error budget), replies that are written together when the loop comes round (RFC 2920), DATA in
+chunks, STARTTLS by `loop.start_tls` (aiosmtpd builds asyncio's own SSLProtocol, which uvloop's transports do not
+take), an end to every exception that tells nothing and leaves nothing behind, and silence in the log about what the
+client said.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final, cast
@@ -20,11 +22,13 @@ from aiosmtpd.smtp import SMTP
 from mailkeep.domain.ids import new_id
 from mailkeep_mxd import replies
 from mailkeep_mxd.data import CRLF, content_chunks
-from mailkeep_mxd.door import Door, Flavour
+from mailkeep_mxd.door import Door, Flavour, client_ip_of
 from mailkeep_mxd.faults import log_fault
 from mailkeep_mxd.outbox import Outbox
+from mailkeep_mxd.patience import Patience
 from mailkeep_mxd.replies import Reply
 from mailkeep_mxd.session import MailSession
+from mailkeep_mxd.tls import tls_name
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -38,6 +42,8 @@ WRITE_TOGETHER_BYTES: Final = 16 * 1024
 COMMANDS_IN_A_ROW: Final = 100
 LINGER_S: Final = 2.0
 CLOSE_S: Final = 5.0
+TLS_HANDSHAKE_S: Final = 30.0
+TLS_HANDSHAKE_RECORD: Final = b"\x16"  # RFC 8446 section 5.1: the first byte of a client that speaks TLS at once
 
 # A browser that was made to speak to us (a cross-protocol attack): nothing of what follows is a command.
 _HTTP_VERBS: Final = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE", "PATCH"})
@@ -63,12 +69,12 @@ _NO_HOOKS: Final = _NoHooks()
 
 
 class MailProtocol(SMTP):
-    """One connection, which is in `open_sessions` from its start until its conversation is over."""
+    """One connection."""
 
     line_length_limit = STREAM_LIMIT_BYTES  # what aiosmtpd gives to its StreamReader
     command_size_limits: dict[str, int] = {}  # noqa: RUF012 - aiosmtpd clears and grows its own, shared by all; unused
 
-    def __init__(self, door: Door, flavour: Flavour, *, open_sessions: set[MailProtocol]) -> None:
+    def __init__(self, door: Door, flavour: Flavour) -> None:
         super().__init__(
             _NO_HOOKS,
             hostname=door.hostname,
@@ -78,15 +84,18 @@ class MailProtocol(SMTP):
             loop=asyncio.get_running_loop(),
         )
         self._limits = door.limits
-        self._session = MailSession(self, door, flavour)
-        self._open_sessions = open_sessions
+        self._door = door
+        self._flavour = flavour
         self._id = new_id()
+        self._tls = ""
+        self._patience = Patience(door.limits, self.loop.time())
         self._fed_bytes = 0
         self._taken_bytes = 0
+        self._content_from = 0
         self._outbox = Outbox(self.loop)
         self._write_paused = False
-        self._waiting_since: float | None = None
         self._awaits_command = False
+        self._commands = 0
         self._errors = 0
         self._hanging_up = False
         self._stopping = False
@@ -99,8 +108,11 @@ class MailProtocol(SMTP):
 
     @property
     def client_ip(self) -> str:
-        peer = self._stream.get_extra_info("peername")
-        return str(peer[0]) if isinstance(peer, tuple) else ""
+        return client_ip_of(self._stream)
+
+    @property
+    def tls(self) -> str:
+        return self._tls
 
     @property
     def has_input(self) -> bool:
@@ -120,25 +132,60 @@ class MailProtocol(SMTP):
     async def content(self) -> AsyncGenerator[bytes, None]:
         """The message, unstuffed (see data.py). Raises IncompleteReadError when the client is gone."""
         await self._put_back_crlf()
-        self._waiting_since = self.loop.time()
+        self._content_from = self._taken_bytes
+        self._patience.begin_content()
+        self._reset_timeout(self._patience.first_look_s)
+        self._patience.wait(self.loop.time())
         async with aclosing(content_chunks(self._reader, self._took)) as chunks:
             async for chunk in chunks:
-                self._waiting_since = None
+                self._patience.go_on(self.loop.time())
                 yield chunk
-                self._waiting_since = self.loop.time()
-        self._waiting_since = None
+                self._patience.wait(self.loop.time())
+        self._patience.end_content()
+        self._patience.go_on(self.loop.time())
+
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        """Go on under TLS. Raises ConnectionError when there is none with this client.
+
+        What the client sent before its handshake is thrown away: whoever can write into the connection could have
+        (RFC 3207 section 6, CVE-2011-0411). Between that and the handshake nothing waits, so nothing else can come.
+        """
+        self._outbox.detach()
+        if self.has_input:
+            dropped = await self._reader.read(self._fed_bytes - self._taken_bytes)  # it is there: this does not wait
+            self._took(len(dropped))
+            log.warning("session.injected", bytes=len(dropped))
+        try:
+            stream = await self.loop.start_tls(
+                self._stream,
+                self,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=TLS_HANDSHAKE_S,
+                ssl_shutdown_timeout=CLOSE_S,
+            )
+        except OSError as error:  # ssl.SSLError is an OSError
+            log.info("session.tls_failed", reason=getattr(error, "reason", None) or type(error).__name__)
+            raise ConnectionAbortedError from error
+        if stream is None:
+            raise ConnectionAbortedError
+        self._go_on_over(stream)
 
     # The life of the connection, called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._stream = cast("asyncio.Transport", transport)
         self._outbox.attach(self._stream)
+        self._session = MailSession(self, self._door, self._flavour)
         super().connection_made(transport)
-        self._open_sessions.add(self)
-        self.conversation.add_done_callback(lambda _: self._open_sessions.discard(self))
+        self._reset_timeout(self._patience.first_look_s)
         log.debug("session.opened", session_id=self._id, client_ip=self.client_ip)
 
     def data_received(self, data: bytes) -> None:
+        if not self._fed_bytes and data.startswith(TLS_HANDSHAKE_RECORD):
+            log.info("session.tls_on_plain_port", session_id=self._id)
+            self._say_last(replies.UNKNOWN_COMMAND)
+            return
         self._fed_bytes += len(data)
         super().data_received(data)
 
@@ -159,13 +206,12 @@ class MailProtocol(SMTP):
         if self._stream.is_closing():
             self._stream.abort()  # the client does not even read our last reply
             return
-        now = self.loop.time()
-        remaining_s = (self._waiting_since or now) + self._limits.idle_timeout_s - now
+        remaining_s, reply = self._patience.left(self.loop.time(), self._fed_bytes - self._content_from)
         if remaining_s > 0:
             self._reset_timeout(remaining_s)
             return
-        log.info("session.idle", session_id=self._id)
-        self._say_last(replies.IDLE_TOO_LONG)
+        log.info("session.out_of_patience", session_id=self._id, reason=reply.text)
+        self._say_last(reply)
 
     # Stopping
 
@@ -221,6 +267,7 @@ class MailProtocol(SMTP):
         while not self._hanging_up:
             line = await self._read_command()
             await self._obey(line)
+            self._commands += 1
             if not self._hanging_up:
                 self._check_budget()
             in_a_row += 1
@@ -245,19 +292,27 @@ class MailProtocol(SMTP):
             await self._session.obey(verb, argument.rstrip(b" ").decode("utf-8", "surrogateescape"))
 
     def _check_budget(self) -> None:
+        reply = self._last_reply()
+        if reply is not None:
+            log.info("session.ended", reason=reply.text, commands=self._commands, errors=self._errors)
+            self.send(reply)
+            self.hang_up()
+
+    def _last_reply(self) -> Reply | None:
+        """Why the session ends after this command, if it does."""
+        limits = self._limits
         if self._stopping:
-            self.send(replies.SHUTTING_DOWN)
-            self.hang_up()
-        elif self._errors >= self._limits.max_errors or (
-            self._session.refused_recipients >= max(self._limits.max_errors, self._limits.max_recipients)
-        ):
-            log.info("session.too_many_errors", errors=self._errors, refused=self._session.refused_recipients)
-            self.send(replies.TOO_MANY_ERRORS)
-            self.hang_up()
+            return replies.SHUTTING_DOWN
+        refused = self._session.refused_recipients
+        if self._errors >= limits.max_errors or refused >= max(limits.max_errors, limits.max_recipients):
+            return replies.TOO_MANY_ERRORS
+        if self._commands >= limits.max_commands and not self._session.in_transaction:
+            return replies.TOO_MANY_COMMANDS
+        return replies.SESSION_TOO_LONG if self._patience.is_session_over(self.loop.time()) else None
 
     async def _read_command(self) -> bytes:
         """A line with its end. One that is too long is read and thrown away, and comes back as a wrong one."""
-        self._waiting_since = self.loop.time()
+        self._patience.wait(self.loop.time())
         self._awaits_command = True
         skipped_bytes = 0
         while True:
@@ -272,7 +327,7 @@ class MailProtocol(SMTP):
                     break
         self._took(skipped_bytes + len(line))
         self._awaits_command = False
-        self._waiting_since = None
+        self._patience.go_on(self.loop.time())
         return b"" if skipped_bytes else line
 
     def _took(self, count: int) -> None:
@@ -292,13 +347,23 @@ class MailProtocol(SMTP):
         if is_at_end:
             self._reader.feed_eof()
 
+    def _go_on_over(self, stream: asyncio.Transport) -> None:
+        """Read and write through TLS. asyncio has no public way to give a stream another transport (Python 3.11)."""
+        self._stream = self.transport = stream
+        self._reader._transport = stream  # type: ignore[attr-defined]  # noqa: SLF001 - pauses and resumes it
+        self._writer._transport = stream  # type: ignore[attr-defined]  # noqa: SLF001 - drains it
+        self._over_ssl = True  # what `eof_received` answers depends on it
+        self._outbox.attach(stream)
+        self._tls = tls_name(stream)
+        log.debug("session.tls", tls=self._tls)
+
     # Writing
 
     async def _drain(self) -> None:
         self._outbox.flush()
-        self._waiting_since = self.loop.time()
+        self._patience.wait(self.loop.time())
         await self._writer.drain()
-        self._waiting_since = None
+        self._patience.go_on(self.loop.time())
 
     async def _close_gently(self) -> None:
         """Half-close and read on for a moment: closing over unread input resets the connection, and the client

@@ -34,7 +34,7 @@ class Reply:
     @property
     def blames_client(self) -> bool:
         """Whether it answers a wrong command. A refused recipient or message is no wrong command."""
-        return 500 <= self.code < 510 or self.code == 555
+        return 500 <= self.code < 510 or self.code in {530, 555}
 
 
 OK: Final = Reply(250, "2.0.0", "ok")

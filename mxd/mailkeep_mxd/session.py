@@ -22,11 +22,14 @@ from mailkeep_mxd.door import Door, Flavour, Wire
 from mailkeep_mxd.memory import Reservation
 from mailkeep_mxd.replies import Reply
 from mailkeep_mxd.syntax import MailArgument, Rejected, parse_mail, parse_rcpt
+from mailkeep_mxd.xforward import ATTRIBUTES, Forwarded, is_trusted, updated
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 # RFC 5321 section 4.1.1.1 wants a domain or a literal; what is printable is kept: it is shown, and never used.
 _CLIENT_NAME: Final = re.compile(r"[\x21-\x7e]{1,255}")
+# RFC 3207 section 4: what may be said before TLS where it is required; LMTP's EHLO is LHLO.
+_BEFORE_TLS: Final = frozenset({"NOOP", "EHLO", "LHLO", "STARTTLS", "QUIT"})
 
 
 @dataclass(slots=True)
@@ -45,9 +48,15 @@ class MailSession:
         self._wire = wire
         self._door = door
         self._flavour = flavour
+        self._may_forward = is_trusted(wire.client_ip, door.limits.xforward_networks)
         self._client_name = ""
         self._is_extended = False
         self._transaction: Transaction | None = None
+        self._forwarded: Forwarded | None = None
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._transaction is not None
 
     def greet(self) -> None:
         self._wire.send_lines(f"220 {self._door.hostname} {self._flavour.extended_name} Mailkeep")
@@ -55,14 +64,17 @@ class MailSession:
     async def obey(self, verb: str, argument: str) -> None:
         """One command. Its replies have been sent when it returns."""
         command = _COMMANDS.get(verb)
-        if command is not None:
+        if self._door.limits.tls == "required" and not self._wire.tls and verb not in _BEFORE_TLS:
+            self._refuse_early(verb)
+        elif command is not None:
             await command(self, argument)
         else:
             self._wire.send(replies.NOT_OFFERED if verb in _NOT_OFFERED else replies.UNKNOWN_COMMAND)
 
     def reset(self) -> None:
-        """Back to where MAIL may come."""
+        """Back to where MAIL may come, and to the client itself: what XFORWARD said is for one message."""
         self._transaction = None
+        self._forwarded = None
 
     async def lhlo(self, argument: str) -> None:
         self._greeted("LHLO", argument)
@@ -97,6 +109,32 @@ class MailSession:
             self._refuse_data(replies.NO_RECIPIENTS)
         else:
             await self._take_message(transaction)
+
+    async def starttls(self, argument: str) -> None:
+        if self._door.tls is None:
+            self._wire.send(replies.NOT_OFFERED)
+        elif argument:
+            self._wire.send(replies.BAD_ARGUMENT)
+        elif self._wire.tls:
+            self._wire.send(replies.TLS_BEGUN)
+        elif not self._is_extended:
+            self._wire.send(replies.GREET_FIRST)
+        elif self._transaction is not None:
+            self._wire.send(replies.NESTED_MAIL)
+        else:
+            self._wire.send(replies.TLS_READY)
+            self._forget()
+            await self._wire.start_tls(self._door.tls.context())
+
+    async def xforward(self, argument: str) -> None:
+        if not self._may_forward:
+            self._wire.send(replies.NO_XFORWARD)
+        elif not self._client_name:
+            self._wire.send(replies.GREET_FIRST)
+        elif self._transaction is not None:
+            self._wire.send(replies.NO_XFORWARD_NOW)
+        else:
+            self._wire.send(self._forward(argument))
 
     async def rset(self, argument: str) -> None:
         if argument:
@@ -135,8 +173,25 @@ class MailSession:
         self._wire.send_lines(*(f"250-{line}" for line in lines[:-1]), f"250 {lines[-1]}")
 
     def _extensions(self) -> tuple[str, ...]:
-        size = f"SIZE {self._door.limits.max_message_bytes}"
-        return ("PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8", size)
+        offered = ["PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8"]
+        if self._door.tls is not None and not self._wire.tls:  # RFC 3207 section 4.2: not again after TLS
+            offered.append("STARTTLS")
+        if self._may_forward:
+            offered.append(f"XFORWARD {' '.join(ATTRIBUTES)}")
+        return (*offered, f"SIZE {self._door.limits.max_message_bytes}")
+
+    def _forget(self) -> None:
+        """RFC 3207 section 4.2: nothing that the client said before TLS is known after it."""
+        self.reset()
+        self._client_name = ""
+        self._is_extended = False
+
+    def _forward(self, argument: str) -> Reply:
+        try:
+            self._forwarded = updated(self._forwarded, argument)
+        except Rejected as rejected:
+            return rejected.reply
+        return replies.OK
 
     def _begin(self, argument: str) -> Reply:
         try:
@@ -164,6 +219,12 @@ class MailSession:
         log.info("recipient.refused", code=decision.code, status=decision.status)
         return decision
 
+    def _refuse_early(self, verb: str) -> None:
+        if verb == "DATA":
+            self._refuse_data(replies.TLS_REQUIRED)
+        else:
+            self._wire.send(replies.TLS_REQUIRED)
+
     def _refuse_data(self, reply: Reply) -> None:
         """Refuse DATA. A client that has sent its content already must not see it taken for commands."""
         self._wire.send(reply)
@@ -187,7 +248,13 @@ class MailSession:
 
     async def _store(self, transaction: Transaction, reservation: Reservation) -> None:
         recipients = without_duplicates(transaction.accepted)
-        incoming = Incoming(transaction.mail.sender, recipients, transport=self._transport())
+        incoming = Incoming(
+            transaction.mail.sender,
+            recipients,
+            transport=self._transport(),
+            queue_id=self._queue_id(),
+            hop_is_trusted=self._forwarded is not None,
+        )
         async with self._door.ingest.begin(incoming) as delivery:
             self._wire.send(replies.SEND_CONTENT)
             received = await receive(
@@ -209,8 +276,18 @@ class MailSession:
             self._wire.hang_up()
 
     def _transport(self) -> Transport:
+        if self._forwarded is not None:
+            return self._forwarded.transport
         protocol = self._flavour.extended_name if self._is_extended else self._flavour.name
-        return Transport(client_ip=self._wire.client_ip, helo=self._client_name, protocol=protocol)
+        return Transport(client_ip=self._wire.client_ip, helo=self._client_name, protocol=protocol, tls=self._wire.tls)
+
+    def _queue_id(self) -> str:
+        """As core reads it from the top Received field: a Postfix greets with the name that it writes there.
+
+        So a message is the same one with and without XFORWARD, and no other host's with the same id.
+        """
+        ident = self._forwarded.ident if self._forwarded is not None else ""
+        return f"{self._client_name}/{ident}" if ident else ""
 
 
 _COMMANDS: Final[Mapping[str, Callable[[MailSession, str], Awaitable[None]]]] = {
@@ -220,6 +297,8 @@ _COMMANDS: Final[Mapping[str, Callable[[MailSession, str], Awaitable[None]]]] = 
     "MAIL": MailSession.mail,
     "RCPT": MailSession.rcpt,
     "DATA": MailSession.data,
+    "STARTTLS": MailSession.starttls,
+    "XFORWARD": MailSession.xforward,
     "RSET": MailSession.rset,
     "NOOP": MailSession.noop,
     "VRFY": MailSession.vrfy,
@@ -227,4 +306,4 @@ _COMMANDS: Final[Mapping[str, Callable[[MailSession, str], Awaitable[None]]]] = 
     "QUIT": MailSession.quit,
 }
 # Commands of the standards that a client may try without having been offered them.
-_NOT_OFFERED: Final = frozenset({"AUTH", "BDAT", "EXPN", "ETRN", "STARTTLS", "TURN", "XCLIENT", "XFORWARD"})
+_NOT_OFFERED: Final = frozenset({"AUTH", "BDAT", "EXPN", "ETRN", "TURN", "XCLIENT"})

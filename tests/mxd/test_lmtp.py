@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from mailkeep.bootstrap import open_core
 from mailkeep_mxd.listeners import RunningMxd
 from mxd.conversation import Conversation, Line, conversation
@@ -192,12 +194,13 @@ async def test_what_is_announced(mxd: RunningMxd) -> None:
             "250-ENHANCEDSTATUSCODES",
             "250-8BITMIME",
             "250-SMTPUTF8",
+            "250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE",
             "250 SIZE 36700160",
         ]
 
 
 async def test_attack_016_what_is_not_offered_is_not_done(lmtp: Conversation) -> None:
-    verbs = ("AUTH PLAIN x", "STARTTLS", "BDAT 10 LAST", "EXPN all", "XFORWARD NAME=x", "ETRN x", "XCLIENT NAME=x")
+    verbs = ("AUTH PLAIN x", "STARTTLS", "BDAT 10 LAST", "EXPN all", "ETRN x", "TURN", "XCLIENT NAME=x")
     await lmtp.play([(verb, "502 5.5.1") for verb in verbs])
     await lmtp.play([("NOOP", "250")])
 
@@ -331,9 +334,11 @@ async def test_attack_032_http_and_tls_get_nothing(mxd: RunningMxd) -> None:
     async with conversation(mxd.lmtp) as talk:
         await talk.say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nLHLO x\r\nMAIL FROM:<>")
         await talk.hear("220", "500 5.5.1", "")
-    async with conversation(mxd.lmtp) as talk:
-        await talk.say_raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n\r\n")
-        await talk.hear("220", "500 5.5.2", "500 5.5.2")
+    with capture_logs() as logs:
+        async with conversation(mxd.lmtp) as talk:
+            await talk.say_raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n\r\n" + b"x" * 500)
+            await talk.hear("220", "500 5.5.1", "")
+    assert [entry["event"] for entry in logs].count("session.tls_on_plain_port") == 1
 
 
 async def test_commands_end_in_crlf_only(lmtp: Conversation) -> None:
