@@ -17,7 +17,7 @@ import pytest
 
 from services.mailkeep import DOMAIN, Mailkeep, installed_mailkeep
 from services.mariadb import MariaDb, running_mariadb
-from services.postfix import Postfix, running_postfix
+from services.postfix import Postfix, running_postfix, small_configuration
 from services.required import required
 
 MEASURED: Final = pytest.StashKey[list[str]]()
@@ -81,8 +81,7 @@ def start_postfix() -> Iterator[Callable[..., Postfix]]:
 
         def start(installation: Mailkeep, *, policy: bool = False) -> Postfix:
             policy_port = installation.policy_port if policy else None
-            return required(
-                stack, running_postfix(domain=DOMAIN, lmtp_port=installation.lmtp_port, policy_port=policy_port)
-            )
+            configure = small_configuration(domain=DOMAIN, lmtp_port=installation.lmtp_port, policy_port=policy_port)
+            return required(stack, running_postfix(configure))
 
         yield start

@@ -1,4 +1,7 @@
-"""A Postfix of our own: private configuration and queue, SMTP on one port, mail of one domain goes to mxd by LMTP."""
+"""A Postfix of our own: private configuration and queue, SMTP on one port, mail of one domain goes to mxd by LMTP.
+
+It runs either a small configuration that retries at once and looks at nothing, or the one that Mailkeep ships.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,22 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.daemon import Daemon, ServiceMissing, accepts_connections, find_program, free_port, kill_group, wait_until
+from services.daemon import (
+    Daemon,
+    ServiceFailed,
+    ServiceMissing,
+    accepts_connections,
+    find_program,
+    free_port,
+    kill_group,
+    wait_until,
+)
 
 # Retries come within a second or two, so that a test of a failure is short. Nothing is delivered here, nothing looks
 # up names, and bytes pass as they are (no line length limit, no added headers but Received).
@@ -82,6 +94,23 @@ tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
 """
 
+# What a test changes in the shipped configuration: where it lives, and how long it waits. The rest is what is tested.
+SHIPPED_OVERRIDES: Final = {
+    "queue_directory": "{directory}/queue",
+    "data_directory": "{directory}/data",
+    "maillog_file": "{directory}/mail.log",
+    "maillog_file_prefixes": "{directory}",
+    "inet_interfaces": "127.0.0.1",
+    "inet_protocols": "ipv4",
+    "postscreen_greet_wait": "1s",
+    "smtpd_error_sleep_time": "0",
+    "lmtp_destination_concurrency_failed_cohort_limit": "0",
+    "transport_retry_time": "1s",
+    "queue_run_delay": "1s",
+    "minimal_backoff_time": "1s",
+    "maximal_backoff_time": "2s",
+}
+
 _DELIVERY: Final = re.compile(r"(\w+): to=<([^>]*)>.* dsn=([\d.]+), status=(\w+) \((.*)\)$", re.MULTILINE)
 
 
@@ -99,19 +128,15 @@ class Delivery:
 class Postfix:
     """A started Postfix: SMTP on `port`, its deliveries in `deliveries()`, what waits in `queue()`."""
 
-    def __init__(self, directory: Path, *, domain: str, lmtp_port: int, policy_port: int | None) -> None:
+    def __init__(self, directory: Path, configure: Configure) -> None:
         self.port = free_port()
         self.directory = directory
-        policy = "" if policy_port is None else f"check_policy_service inet:127.0.0.1:{policy_port}"
-        configuration = directory / "etc"
-        configuration.mkdir()
+        self.configuration = directory / "etc"
+        self.configuration.mkdir()
         (directory / "queue").mkdir()
-        (configuration / "main.cf").write_text(
-            MAIN_CF.format(directory=directory, domain=domain, lmtp_port=lmtp_port, policy=policy)
-        )
-        (configuration / "master.cf").write_text(MASTER_CF.format(smtp_port=self.port))
+        configure(self)
         self.daemon = Daemon(
-            [find_program("postfix"), "-c", configuration, "start-fg"], log_path=directory / "postfix.out"
+            [find_program("postfix"), "-c", self.configuration, "start-fg"], log_path=directory / "postfix.out"
         )
 
     def start(self) -> None:
@@ -120,7 +145,7 @@ class Postfix:
         self.daemon.wait_ready(lambda: accepts_connections(self.port))
 
     def stop(self) -> None:
-        self._run("postfix", "stop")
+        self.run("postfix", "stop")
         self.daemon.stop()
 
     def kill(self) -> None:
@@ -140,24 +165,57 @@ class Postfix:
 
     def queue(self) -> list[str]:
         """The ids of the mail that Postfix still holds."""
-        lines = self._run("postqueue", "-j").splitlines()
+        lines = self.run("postqueue", "-j").splitlines()
         return [str(json.loads(line)["queue_id"]) for line in lines]
 
     def flush(self) -> None:
         """Try everything in the queue now."""
-        self._run("postqueue", "-f")
+        self.run("postqueue", "-f")
 
     def wait_empty(self, *, timeout_s: float = 60) -> None:
         """Raises ServiceFailed when mail is left in the queue."""
         wait_until(lambda: not self.queue(), what="Postfix still holds mail", timeout_s=timeout_s)
 
-    def _run(self, program: str, *arguments: str) -> str:
-        command = [find_program(program), "-c", str(self.directory / "etc"), *arguments]
+    def run(self, program: str, *arguments: str) -> str:
+        """What a command of Postfix prints about this instance. Raises CalledProcessError."""
+        command = [find_program(program), "-c", str(self.configuration), *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
 
 
+Configure = Callable[[Postfix], None]
+
+
+def small_configuration(*, domain: str, lmtp_port: int, policy_port: int | None = None) -> Configure:
+    """What most tests need of a Postfix. Without `policy_port` it asks nobody about recipients."""
+    policy = "" if policy_port is None else f"check_policy_service inet:127.0.0.1:{policy_port}"
+
+    def configure(postfix: Postfix) -> None:
+        main_cf = MAIN_CF.format(directory=postfix.directory, domain=domain, lmtp_port=lmtp_port, policy=policy)
+        (postfix.configuration / "main.cf").write_text(main_cf)
+        (postfix.configuration / "master.cf").write_text(MASTER_CF.format(smtp_port=postfix.port))
+
+    return configure
+
+
+def shipped_configuration(generate: Callable[[Path], object], *, overrides: Mapping[str, str]) -> Configure:
+    """What `generate` writes into a directory, moved to loopback and hurried; `overrides` are for main.cf."""
+
+    def configure(postfix: Postfix) -> None:
+        generate(postfix.configuration)
+        changed = {**SHIPPED_OVERRIDES, **overrides}
+        assignments = [f"{name}={value.format(directory=postfix.directory)}" for name, value in changed.items()]
+        postfix.run("postconf", "-e", *assignments)
+        master_cf = postfix.configuration / "master.cf"
+        text, replaced = re.subn(r"^smtp  ", f"127.0.0.1:{postfix.port}  ", master_cf.read_text(), flags=re.MULTILINE)
+        if replaced != 1:
+            raise ServiceFailed(f"{replaced} services named smtp in the shipped master.cf")
+        master_cf.write_text(text)
+
+    return configure
+
+
 @contextmanager
-def running_postfix(*, domain: str, lmtp_port: int, policy_port: int | None = None) -> Iterator[Postfix]:
+def running_postfix(configure: Configure) -> Iterator[Postfix]:
     """A started Postfix, ended and removed at the end. Raises ServiceMissing, ServiceFailed."""
     if os.geteuid() != 0:
         raise ServiceMissing("Postfix starts as root only")
@@ -165,7 +223,7 @@ def running_postfix(*, domain: str, lmtp_port: int, policy_port: int | None = No
     directory = Path(tempfile.mkdtemp(prefix="mailkeep-postfix-"))
     directory.chmod(0o755)  # Postfix's daemons run as the user postfix
     try:
-        server = Postfix(directory, domain=domain, lmtp_port=lmtp_port, policy_port=policy_port)
+        server = Postfix(directory, configure)
         try:
             server.start()
             yield server
