@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -56,9 +57,22 @@ class Conversation:
         self._check_form(lines)
         return "\n".join(lines)
 
+    async def start_tls(self, context: ssl.SSLContext) -> ssl.SSLObject:
+        """Go on under TLS, as a client that knows us as door.test. Raises SSLError, ConnectionError."""
+        await self._writer.start_tls(context, server_hostname="door.test")
+        secured: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
+        return secured
+
     async def rest(self) -> str:
         """Everything up to the end, which comes in time."""
         return (await asyncio.wait_for(self._reader.read(), PATIENCE_S)).decode()
+
+    async def rest_of_bytes(self) -> bytes:
+        """Like `rest`, of what may be no text; the end may be a reset."""
+        try:
+            return await asyncio.wait_for(self._reader.read(), PATIENCE_S)
+        except (ConnectionError, ssl.SSLError):
+            return b""
 
     def finish_saying(self) -> None:
         """Close our half."""
