@@ -17,7 +17,7 @@ from sqlalchemy import event, text
 from core.conftest import POLICY, Customer, deliver, new_customer, settings_for
 from mailkeep.bootstrap import Core, open_core
 from mailkeep.domain.message import Transport
-from mailkeep.errors import DatabaseUnavailable, Unavailable
+from mailkeep.errors import DatabaseUnavailable, NotFound, Unavailable
 from mailkeep.services.group_commit import GroupCommit
 from mailkeep.services.ingest import AcceptedRecipient, Incoming
 from mailkeep.storage.contents import NOT_STORABLE
@@ -193,3 +193,27 @@ async def test_a_cancelled_commit_does_not_end_the_group_commit() -> None:
         assert await group.submit(1) == 1
     with pytest.raises(Unavailable):
         await group.submit(2)
+
+
+@pytest.mark.parametrize("waiting", [100])
+async def test_many_who_wait_for_a_frozen_engine_do_not_take_the_pool_with_them(
+    hasty: Core, freezer: Freezer, waiting: int
+) -> None:
+    """The pool of three was lost for good: connections came back in the moment in which those who waited gave up."""
+    alice = await new_customer(hasty, "alice@customer.test")
+    for _ in range(3):
+        watchers = [asyncio.create_task(hasty.inbox.wait_newer(alice.actor, 0, timeout_s=9)) for _ in range(waiting)]
+        await asyncio.sleep(0.2)
+        freezer.freeze()
+        answers = await asyncio.wait_for(asyncio.gather(*watchers, return_exceptions=True), 9)
+        assert {type(answer) for answer in answers} == {DatabaseUnavailable}
+        freezer.thaw()
+        assert await asyncio.gather(*(alice.messages() for _ in range(10))) == [[]] * 10
+
+
+async def test_an_address_of_other_letters_is_found_and_an_id_of_them_is_not(core: Core, alice: Customer) -> None:
+    """MariaDB refuses to compare a column of ASCII with them, which looked as if it were away."""
+    created = await core.addresses.create(alice.actor, local_part="zoë")
+    assert await core.addresses.id_of(alice.actor, created.address) == created.id
+    with pytest.raises(NotFound):
+        await core.addresses.id_of(alice.actor, "zoë")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from mailkeep_web.pages.events import MAX_STREAMS
 from web.site import Visitor, open_site, plain_mail, site_settings, visitor_of
 
 PATIENCE_S = 5
@@ -87,3 +89,19 @@ async def test_a_server_that_stops_does_not_wait_for_open_pages(tmp_path: Path) 
             started = loop.time()
         assert loop.time() - started < 3
         assert await stream.content.read() in (b"", b": still here\n\n")
+
+
+async def test_one_account_has_so_many_streams_and_no_more(ada: Visitor, bob: Visitor) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(MAX_STREAMS):
+            await next_event(await stack.enter_async_context(events(ada)))
+        refused = await stack.enter_async_context(events(ada))
+        assert refused.status == 429
+        assert "Retry-After" in refused.headers
+        assert (await stack.enter_async_context(events(bob))).status == 200
+    for _ in range(100):  # the server sees a little later that they are closed
+        async with events(ada) as stream:
+            if stream.status == 200:
+                return
+        await asyncio.sleep(0.05)
+    pytest.fail("streams that were closed still count")

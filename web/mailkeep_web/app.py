@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from aiohttp import web
@@ -23,6 +24,7 @@ def add_pages(app: web.Application, core: Core, settings: Settings) -> None:
     static = StaticFiles.load()
     app[TEMPLATES] = Templates(static.url)
     app[PAGE_ERROR] = page_error
+    app[events.STREAMS] = Counter()
     app.router.add_get("/static/{name}", static.serve)
     app.router.add_get("/favicon.ico", static.favicon)
     for page in _PAGES:

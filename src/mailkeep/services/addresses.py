@@ -55,6 +55,8 @@ class Addresses:
             named = canonical_address(address) if "@" in address else address
         except InvalidInput as error:
             raise NotFound("no such address") from error
+        if "@" not in named and not named.isascii():
+            raise NotFound("no id of ours looks like this")  # nor does MariaDB compare it with one
         async with self._database.read() as connection:
             return await addresses.id_of(connection, account_id, named)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,8 +46,8 @@ async def id_of(connection: AsyncConnection, account_id: str, address: str) -> s
 
     Raises NotFound, also for another account's address.
     """
-    named = or_(addresses.c.id == address, addresses.c.address == address)
-    query = select(addresses.c.id).where(addresses.c.account_id == account_id, named)
+    column = addresses.c.address if "@" in address else addresses.c.id
+    query = select(addresses.c.id).where(addresses.c.account_id == account_id, column == address)
     found = (await connection.execute(query)).scalar_one_or_none()
     if found is None:
         raise NotFound("no such address")

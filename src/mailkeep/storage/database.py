@@ -28,10 +28,11 @@ OF_THE_STATEMENT: Final = frozenset({1118, 1153, 1300, 1301, 1436, 1644, 3140, 3
 class Database:
     """One pool of connections. `read` is for queries, `write` is one transaction that commits when its block ends."""
 
-    def __init__(self, engine: AsyncEngine, *, timeout_s: float) -> None:
+    def __init__(self, engine: AsyncEngine, *, connections: int, timeout_s: float) -> None:
         self.engine = engine
         self.dialect = engine.dialect.name
         self._timeout_s = timeout_s
+        self._slots = asyncio.Semaphore(connections)
         # SQLite has one writer. Waiting here is fair and costs nothing; waiting in SQLite is a sleep and a retry.
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else None
 
@@ -72,26 +73,39 @@ class Database:
         cancelled and its connection closed, because nobody knows what is still to come on it.
         """
         with translated_errors():
-            async with asyncio.timeout(self._timeout_s) as limit:
+            async with self._slot(), asyncio.timeout(self._timeout_s) as limit:
                 connection = await self.engine.connect()
-                limit.reschedule(asyncio.get_running_loop().time() + timeout_s)
                 try:
+                    limit.reschedule(asyncio.get_running_loop().time() + timeout_s)
                     yield connection
                 finally:
                     # The time may be over already, and the way back into the pool asks the engine once more.
                     async with asyncio.timeout(self._timeout_s):
                         await connection.close()
 
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """A place in the pool, so that nobody has to wait within it: there a cancellation can get lost
+        (`asyncio.wait_for` of Python 3.11), and whoever lost it waits for a hanging engine without a limit."""
+        async with asyncio.timeout(self._timeout_s):
+            await self._slots.acquire()
+        try:
+            yield
+        finally:
+            self._slots.release()
+
 
 @asynccontextmanager
 async def open_database(url: str, settings: DatabaseSettings) -> AsyncIterator[Database]:
     """Raises ConfigurationError for a URL that names no supported engine."""
     # hide_parameters: an error's text must not hold what a customer stored.
-    engine = create_async_engine(parse_url(url), hide_parameters=True, **_engine_options(parse_url(url), settings))
+    options = _engine_options(parse_url(url), settings)
+    engine = create_async_engine(parse_url(url), hide_parameters=True, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     try:
-        yield Database(engine, timeout_s=settings.timeout_s)
+        connections = options["pool_size"] + options["max_overflow"]
+        yield Database(engine, connections=connections, timeout_s=settings.timeout_s)
     finally:
         await engine.dispose()
 
