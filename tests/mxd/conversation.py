@@ -100,13 +100,13 @@ class Conversation:
 
 
 @asynccontextmanager
-async def conversation(place: str) -> AsyncIterator[Conversation]:
-    """Connect to `host:port` or `unix:/path`, and hear nothing yet."""
+async def conversation(place: str, *, client_ip: str = "127.0.0.1") -> AsyncIterator[Conversation]:
+    """Connect to `host:port` from `client_ip`, or to `unix:/path`, and hear nothing yet."""
     if place.startswith("unix:"):
         reader, writer = await asyncio.open_unix_connection(place.removeprefix("unix:"))
     else:
         host, port = place.rsplit(":", 1)
-        reader, writer = await asyncio.open_connection(host, int(port))
+        reader, writer = await asyncio.open_connection(host, int(port), local_addr=(client_ip, 0))
     talk = Conversation(reader, writer)
     try:
         yield talk
