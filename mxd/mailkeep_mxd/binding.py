@@ -22,8 +22,11 @@ Factory = Callable[[], asyncio.BaseProtocol]
 
 
 @asynccontextmanager
-async def listening(setting: str, listen: str, factory: Factory) -> AsyncIterator[str]:
-    """Listen on `host:port` or `unix:/path`; gives the place with the real port. Raises ConfigurationError."""
+async def listening(setting: str, listen: str, factory: Factory, *, shared: bool = False) -> AsyncIterator[str]:
+    """Listen on `host:port` or `unix:/path`; gives the place with the real port. Raises ConfigurationError.
+
+    `shared`: other processes of ours may listen on the same port; the kernel gives each some of the connections.
+    """
     loop = asyncio.get_running_loop()
     if listen.startswith(UNIX_PREFIX):
         path = Path(listen.removeprefix(UNIX_PREFIX))
@@ -34,13 +37,31 @@ async def listening(setting: str, listen: str, factory: Factory) -> AsyncIterato
     else:
         host, port = split_listen(listen)
         with explained(setting, listen):
-            server = await loop.create_server(factory, host, port, backlog=BACKLOG)
+            server = await loop.create_server(factory, host, port, backlog=BACKLOG, reuse_port=shared)
         place = place_of(server)
     try:
         yield place
     finally:
         server.close()
         _remove_own_socket(listen)
+
+
+def require_shareable(setting: str, listen: str) -> None:
+    """Before several processes share a port: that it can be shared, and that nobody else has it.
+
+    With SO_REUSEPORT the kernel would give a second installation its part of the mail, and tell nobody.
+    Raises ConfigurationError.
+    """
+    if listen.startswith(UNIX_PREFIX):
+        raise ConfigurationError(f"{setting} is {listen!r}: several workers cannot share a unix socket, use host:port")
+    host, port = split_listen(listen)
+    if port == 0:
+        raise ConfigurationError(f"{setting} is {listen!r}: several workers need a port with a number")
+    with explained(setting, listen):
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
 
 
 def place_of(server: asyncio.Server) -> str:

@@ -12,7 +12,8 @@ from mailkeep_mxd import replies
 from mailkeep_mxd.door import Door, Flavour, client_ip_of
 from mailkeep_mxd.protocol import MailProtocol
 
-STOP_S: Final = 30.0
+# What is left of 30 s is for closing the database, and for whoever started us to see it.
+STOP_S: Final = 25.0
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

@@ -97,12 +97,13 @@ class FeedFollower:
             return
         after = self.cursor
         asked_at = self._monotonic()
-        page = await self._source.changes(after, wait_s=self._long_poll_s)
+        is_first = not self._attempted.is_set()  # somebody waits for this answer, be there changes or not
+        page = await self._source.changes(after, wait_s=0 if is_first else self._long_poll_s)
         if page.cursor < after:  # the database was restored from a backup
             await self._sync_fully()
             return
         self._take(page)
-        if page.cursor == after and self._monotonic() - asked_at < self._long_poll_s / 2:
+        if page.cursor == after and not is_first and self._monotonic() - asked_at < self._long_poll_s / 2:
             await asyncio.sleep(FIRST_RETRY_S)  # an API that is stopping does not wait, and we must not spin
 
     async def _sync_fully(self) -> None:

@@ -13,7 +13,7 @@ import structlog
 from mailkeep.bootstrap import Core
 from mailkeep.config import Settings, split_listen
 from mailkeep.errors import ConfigurationError
-from mailkeep_mxd.binding import listening
+from mailkeep_mxd.binding import listening, require_shareable
 from mailkeep_mxd.checkpoint import FILE_NAME, Checkpoint
 from mailkeep_mxd.connections import Connections
 from mailkeep_mxd.door import LMTP, SMTP, Door
@@ -39,42 +39,54 @@ class RunningMxd:
 
 @asynccontextmanager
 async def run_mxd(
-    settings: Settings, core: Core | None, source: RecipientSource, *, smtp: bool
+    settings: Settings, core: Core | None, source: RecipientSource, *, smtp: bool, worker: int = 0
 ) -> AsyncIterator[RunningMxd]:
     """Listen until the block ends; then stop accepting, finish what is under way, and close.
 
-    `core` is None where no mail is taken and only policy requests are answered. Raises ConfigurationError when a
-    listener cannot start.
+    `core` is None where no mail is taken and only policy requests are answered. `worker` is the number of this
+    process among those that share the ports; 0 when it is alone. Each has the whole table and answers everything,
+    policy requests included; only the first saves the table. Raises ConfigurationError when a listener cannot start.
     """
     silence_aiosmtpd()
     async with AsyncExitStack() as stack:
-        directory = await stack.enter_async_context(_directory(settings, source))
+        shared = worker > 0
+        directory = await stack.enter_async_context(_directory(settings, source, saves=worker <= 1))
         policy = lmtp_place = smtp_place = ""
         if settings.policy.enabled:
-            policy = await stack.enter_async_context(_policy_listener(settings.policy.listen, directory))
+            policy = await stack.enter_async_context(_policy_listener(settings.policy.listen, directory, shared=shared))
         if settings.lmtp.enabled or smtp:
             connections = Connections(_door(settings, core, directory))
             stack.push_async_callback(connections.finish)
         if settings.lmtp.enabled:
-            listener = listening("lmtp.listen", settings.lmtp.listen, lambda: connections.accept(LMTP))
+            listener = listening("lmtp.listen", settings.lmtp.listen, lambda: connections.accept(LMTP), shared=shared)
             lmtp_place = await stack.enter_async_context(listener)
         if smtp:
-            listener = listening("smtp.listen", settings.smtp.listen, lambda: connections.accept(SMTP))
+            listener = listening("smtp.listen", settings.smtp.listen, lambda: connections.accept(SMTP), shared=shared)
             smtp_place = await stack.enter_async_context(listener)
         log.info("mxd.listening", lmtp=lmtp_place, smtp=smtp_place, policy=policy)
         yield RunningMxd(lmtp=lmtp_place, smtp=smtp_place, policy=policy)
         log.info("mxd.stopping")
 
 
+def require_shareable_ports(settings: Settings, *, smtp: bool) -> None:
+    """That several workers can listen where the settings say. Raises ConfigurationError."""
+    if settings.lmtp.enabled:
+        require_shareable("lmtp.listen", settings.lmtp.listen)
+    if smtp:
+        require_shareable("smtp.listen", settings.smtp.listen)
+    if settings.policy.enabled:
+        require_shareable("policy.listen", settings.policy.listen)
+
+
 @asynccontextmanager
-async def _directory(settings: Settings, source: RecipientSource) -> AsyncIterator[RecipientDirectory]:
+async def _directory(settings: Settings, source: RecipientSource, *, saves: bool) -> AsyncIterator[RecipientDirectory]:
     """The recipients, followed; and saved, where the feed may be away at the next start."""
     follower = FeedFollower(source, max_age_s=settings.recipients.max_age)
     checkpoint = Checkpoint(follower, settings.data_dir / FILE_NAME) if source.is_remote else None
     if checkpoint is not None:
         await checkpoint.restore()
     tasks = [asyncio.create_task(follower.follow())]
-    if checkpoint is not None:
+    if checkpoint is not None and saves:
         tasks.append(asyncio.create_task(checkpoint.keep()))
     try:
         # Most often the first answer is a matter of milliseconds, and then no mail is deferred at start.
@@ -84,18 +96,18 @@ async def _directory(settings: Settings, source: RecipientSource) -> AsyncIterat
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if checkpoint is not None:
+        if checkpoint is not None and saves:
             await checkpoint.save()
 
 
 @asynccontextmanager
-async def _policy_listener(listen: str, directory: RecipientDirectory) -> AsyncIterator[str]:
+async def _policy_listener(listen: str, directory: RecipientDirectory, *, shared: bool) -> AsyncIterator[str]:
     """Whoever can ask it can find out which addresses exist, so it is only for this machine."""
     if not is_loopback(split_listen(listen)[0]):
         raise ConfigurationError(f"policy.listen is {listen!r}: it must be an address of this machine, like 127.0.0.1")
     server = PolicyServer(directory)
     try:
-        async with listening("policy.listen", listen, server.protocol) as place:
+        async with listening("policy.listen", listen, server.protocol, shared=shared) as place:
             yield place
     finally:
         await server.close()

@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(daemons.mxd)
+app.command(hidden=True)(daemons.mxd_worker)
 app.command()(daemons.api)
 app.add_typer(database.commands, name="db", help="The database.", no_args_is_help=True)
 app.add_typer(users.commands, name="user", help="Customers and who logs in for them.", no_args_is_help=True)

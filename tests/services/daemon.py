@@ -130,6 +130,10 @@ class Daemon:
             self.kill()
             raise self._failed(f"did not end within {timeout_s:g} s of SIGTERM") from None
 
+    def send_signal(self, number: int) -> None:
+        """To the process alone. Raises ProcessLookupError."""
+        os.kill(self.pid, number)
+
     def kill(self) -> None:
         """SIGKILL to the process and its children, whether or not they run."""
         if self._process is None:

@@ -53,6 +53,16 @@ class LmtpClient:
         """DATA and the content; one reply for each accepted recipient (RFC 2033 section 4.2)."""
         return await self.stuffed_data([dot_stuffed(content)], recipients=recipients)
 
+    async def say(self, piece: bytes) -> None:
+        """Bytes as they are, which may be half of something."""
+        self._writer.write(piece)
+        await self._writer.drain()
+
+    async def content(self, content: bytes, *, recipients: int) -> list[str]:
+        """What follows a 354; one reply for each accepted recipient."""
+        await self.say(dot_stuffed(content))
+        return [await self.reply() for _ in range(recipients)]
+
     async def stuffed_data(self, pieces: Iterable[bytes | memoryview], *, recipients: int) -> list[str]:
         """DATA and what goes over the wire after it, piece by piece, final dot included."""
         go_ahead = await self.command("DATA")

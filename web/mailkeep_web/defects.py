@@ -27,6 +27,7 @@ _TEXTS: Final[Mapping[str, str]] = {
     "not_storable": "The database would not take its text and headers. The source has all of it.",
     "parameters_truncated": "A Content-Type or Content-Disposition header is too long to be read in full.",
     "parse_failed": "It could not be taken apart. The source has all of it.",
+    "parse_skipped": "Taking it apart broke off our receiver, twice. It was not tried again; the source has all of it.",
     "parts_truncated": "It has more parts than are taken apart here. The source has all of them.",
     "start_boundary_not_found": "It says that it has parts, but the line that begins them is missing.",
     "text_truncated": "The text is longer than is shown here. The source has all of it.",

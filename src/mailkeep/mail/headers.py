@@ -17,7 +17,8 @@ _FOLDING: Final = re.compile(r"[\r\n\t]+")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Postfix writes: by mx.example (Postfix) with ESMTP id 4XyZ1234 for <…>; date
 _QUEUE_ID: Final = re.compile(r"\bby\s+(\S{1,255})\s.{0,200}?\bid\s+([0-9A-Za-z]{6,30})\b")
-
+_FIRST_RECEIVED: Final = re.compile(rb"^received:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE | re.MULTILINE)
+_BEGINNING: Final = 16 * 1024
 # … (using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) …
 _TLS: Final = re.compile(r"\(using (TLSv[\d.]{1,5}) with cipher ([A-Z0-9_\-]{1,60})[ )]")
 
@@ -89,6 +90,13 @@ def queue_id(received: str) -> str:
     """The host and queue id in a Received field, as `host/id`; empty when it names none. Takes unfolded text."""
     match = _QUEUE_ID.search(received[:2000])
     return f"{match[1]}/{match[2]}" if match else ""
+
+
+def queue_id_at(beginning: bytes) -> str:
+    """The same, from the first bytes of a message that has not been parsed."""
+    header, _, _ = beginning[:_BEGINNING].partition(b"\r\n\r\n")
+    found = _FIRST_RECEIVED.search(header)
+    return queue_id(unfold(found[1].decode("latin-1"))) if found else ""
 
 
 def received_tls(received: str) -> str:

@@ -7,7 +7,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import unquote
 from typing import Final
@@ -88,6 +88,7 @@ UNPARSED: Final = ParsedMessage(
     received_tls="",
     received_count=0,
 )
+SKIPPED: Final = replace(UNPARSED, defects=("parse_skipped",))
 
 
 class MessageParser:
@@ -103,10 +104,14 @@ class MessageParser:
         self._files = FilesBudget()
         self._spools: list[Spool] = []
         self._mime = MimeParser(self._new_body)
-        self._failed = False
+        self._instead: ParsedMessage | None = None
+
+    def skip(self) -> None:
+        """Take nothing apart, of all that is fed from now on."""
+        self._instead = SKIPPED
 
     def feed(self, data: bytes) -> None:
-        if self._failed:
+        if self._instead is not None:
             return
         try:
             self._mime.feed_bytes(data)
@@ -116,19 +121,20 @@ class MessageParser:
             self._fail()
 
     def finish(self) -> ParsedMessage:
-        if not self._failed:
-            try:
-                return self._finish()
-            except MailkeepError:
-                raise
-            except Exception:  # noqa: BLE001  as above
-                self._fail()
-        return UNPARSED
+        if self._instead is not None:
+            return self._instead
+        try:
+            return self._finish()
+        except MailkeepError:
+            raise
+        except Exception:  # noqa: BLE001  as above
+            return self._fail()
 
-    def _fail(self) -> None:
+    def _fail(self) -> ParsedMessage:
         """The message is kept all the same, and shown as source."""
-        self._failed = True
+        self._instead = UNPARSED
         log.error("parse.failed", where=traceback.format_tb(sys.exc_info()[2])[-1])
+        return UNPARSED
 
     def _finish(self) -> ParsedMessage:
         root = self._mime.finish()

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -25,6 +26,7 @@ from mailkeep.domain.message import Attachment, Transport
 from mailkeep.domain.recipient import Recipient
 from mailkeep.errors import MailkeepError, MailLoop, StorageUnavailable
 from mailkeep.mail.attachments import stored_name
+from mailkeep.mail.headers import queue_id_at
 from mailkeep.mail.limits import MAX_RECEIVED
 from mailkeep.mail.parse import MessageParser, ParsedFile, ParsedMessage
 from mailkeep.mail.spool import Spool
@@ -32,6 +34,7 @@ from mailkeep.services.delivery_batches import DeliveryBatches, Outcome, Unit
 from mailkeep.storage.blobs.blob_store import BlobStore
 from mailkeep.storage.contents import Content
 from mailkeep.storage.messages import NewMessage
+from mailkeep.storage.underway import Mark, Underway, key_of, open_underway
 
 Result = TypeVar("Result")
 
@@ -42,6 +45,8 @@ INLINE_BYTES: Final = 32 * 1024
 COMPRESSION_LEVEL: Final = 1
 # As many as run at once on a small machine: more would only take the interpreter from the event loop.
 PARSE_THREADS: Final = 2
+# So many processes may die over a mail before it is kept without being taken apart.
+MAX_DEATHS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,34 +77,53 @@ class Incoming:
 class Ingest:
     """Takes messages in. One object serves all sessions."""
 
-    def __init__(self, batches: DeliveryBatches, blobs: BlobStore, threads: Executor, *, clock: Clock) -> None:
+    def __init__(
+        self, batches: DeliveryBatches, blobs: BlobStore, threads: Executor, underway: Underway, *, clock: Clock
+    ) -> None:
         self._batches = batches
         self._blobs = blobs
         self._threads = threads
+        self._underway = underway
         self._clock = clock
 
     def begin(self, incoming: Incoming) -> Delivery:
         """A delivery to be fed with the message's bytes."""
-        return Delivery(incoming, self._batches, self._blobs, self._threads, clock=self._clock)
+        return Delivery(incoming, self._batches, self._blobs, self._threads, self._underway, clock=self._clock)
 
 
 @asynccontextmanager
-async def open_ingest(batches: DeliveryBatches, blobs: BlobStore, *, clock: Clock) -> AsyncIterator[Ingest]:
-    with ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse") as threads:
-        yield Ingest(batches, blobs, threads, clock=clock)
+async def open_ingest(
+    batches: DeliveryBatches, blobs: BlobStore, *, underway_dir: Path, clock: Clock
+) -> AsyncIterator[Ingest]:
+    """Raises ConfigurationError when `underway_dir` cannot be written to."""
+    with (
+        open_underway(underway_dir) as underway,
+        ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse") as threads,
+    ):
+        yield Ingest(batches, blobs, threads, underway, clock=clock)
 
 
 class Delivery:
     """One message on its way in. Leaving the context without `finish` abandons it."""
 
     def __init__(
-        self, incoming: Incoming, batches: DeliveryBatches, blobs: BlobStore, threads: Executor, *, clock: Clock
+        self,
+        incoming: Incoming,
+        batches: DeliveryBatches,
+        blobs: BlobStore,
+        threads: Executor,
+        underway: Underway,
+        *,
+        clock: Clock,
     ) -> None:
         self._incoming = incoming
         self._batches = batches
         self._blobs = blobs
         self._threads = threads
+        self._underway = underway
         self._clock = clock
+        self._queue_id = incoming.queue_id
+        self._mark: Mark | None = None
         self._source: Spool = blobs.spool()
         self._compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL).compressobj()
         self._parser = MessageParser(blobs.spool)
@@ -122,6 +146,8 @@ class Delivery:
 
         Raises StorageUnavailable, and MessageTooLarge for too many bytes of attachments; the delivery is over then.
         """
+        if self._size_bytes == 0:
+            self._note(chunk)
         self._size_bytes += len(chunk)
         if self._size_bytes <= INLINE_BYTES:
             self._absorb(chunk)
@@ -154,6 +180,18 @@ class Delivery:
             await self._in_thread(self._discard)
         else:
             self._discard()
+        if self._mark is not None:
+            self._mark.end()
+
+    def _note(self, beginning: bytes) -> None:
+        """Before anything of it is parsed, note that we begin; what has brought processes down is not parsed again."""
+        self._queue_id = self._queue_id or queue_id_at(beginning)
+        if not self._queue_id:
+            return
+        self._mark = self._underway.begin(key_of(self._queue_id, self._incoming.mail_from))
+        if self._mark is not None and self._mark.deaths >= MAX_DEATHS:
+            log.warning("parse.skipped", deaths=self._mark.deaths)
+            self._parser.skip()
 
     def _absorb(self, chunk: bytes) -> None:
         with self._at_work:
@@ -211,7 +249,9 @@ class Delivery:
                 account_id=accepted.recipient.account_id,
                 address_id=accepted.recipient.address_id,
                 content_id=content.id,
-                delivery_key=_delivery_key(self._incoming.queue_id or parsed.queue_id, content, accepted.address),
+                delivery_key=_delivery_key(
+                    self._incoming.queue_id or parsed.queue_id or self._queue_id, content, accepted.address
+                ),
                 mail_from=self._incoming.mail_from,
                 rcpt_to=accepted.address,
                 tag=accepted.tag,
