@@ -46,7 +46,7 @@ TLS_HANDSHAKE_S: Final = 30.0
 TLS_HANDSHAKE_RECORD: Final = b"\x16"  # RFC 8446 section 5.1: the first byte of a client that speaks TLS at once
 
 # A browser that was made to speak to us (a cross-protocol attack): nothing of what follows is a command.
-_HTTP_VERBS: Final = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE", "PATCH"})
+HTTP_VERBS: Final = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE", "PATCH"})
 # The arguments of these are addresses, and are refused as such (501 5.1.3) whatever they hold.
 _WITH_ADDRESS: Final = frozenset({"MAIL", "RCPT"})
 
@@ -285,7 +285,7 @@ class MailProtocol(SMTP):
         is_text = line.endswith(CRLF) and (verb in _WITH_ADDRESS or not (b"\r" in text or b"\0" in text))
         if not is_text or len(line) > limit or not verb.isalpha():
             self.send(replies.SYNTAX_ERROR)
-        elif verb in _HTTP_VERBS:
+        elif verb in HTTP_VERBS:
             self.send(replies.UNKNOWN_COMMAND)
             self.hang_up()
         else:

@@ -63,13 +63,13 @@ class MailSession:
 
     async def obey(self, verb: str, argument: str) -> None:
         """One command. Its replies have been sent when it returns."""
-        command = _COMMANDS.get(verb)
+        command = COMMANDS.get(verb)
         if self._door.limits.tls == "required" and not self._wire.tls and verb not in _BEFORE_TLS:
             self._refuse_early(verb)
         elif command is not None:
             await command(self, argument)
         else:
-            self._wire.send(replies.NOT_OFFERED if verb in _NOT_OFFERED else replies.UNKNOWN_COMMAND)
+            self._wire.send(replies.NOT_OFFERED if verb in NOT_OFFERED else replies.UNKNOWN_COMMAND)
 
     def reset(self) -> None:
         """Back to where MAIL may come, and to the client itself: what XFORWARD said is for one message."""
@@ -290,7 +290,7 @@ class MailSession:
         return f"{self._client_name}/{ident}" if ident else ""
 
 
-_COMMANDS: Final[Mapping[str, Callable[[MailSession, str], Awaitable[None]]]] = {
+COMMANDS: Final[Mapping[str, Callable[[MailSession, str], Awaitable[None]]]] = {
     "LHLO": MailSession.lhlo,
     "EHLO": MailSession.ehlo,
     "HELO": MailSession.helo,
@@ -306,4 +306,4 @@ _COMMANDS: Final[Mapping[str, Callable[[MailSession, str], Awaitable[None]]]] = 
     "QUIT": MailSession.quit,
 }
 # Commands of the standards that a client may try without having been offered them.
-_NOT_OFFERED: Final = frozenset({"AUTH", "BDAT", "EXPN", "ETRN", "TURN", "XCLIENT"})
+NOT_OFFERED: Final = frozenset({"AUTH", "BDAT", "EXPN", "ETRN", "TURN", "XCLIENT"})
