@@ -22,7 +22,10 @@ from mailkeep_mxd.follower import FeedFollower
 from mailkeep_mxd.memory import MemoryBudget
 from mailkeep_mxd.policy import PolicyServer
 from mailkeep_mxd.protocol import silence_aiosmtpd
+from mailkeep_mxd.rates import open_rates
 from mailkeep_mxd.recipients import RecipientDirectory
+from mailkeep_mxd.refusal_sinks import open_sink
+from mailkeep_mxd.refusals import running_log
 from mailkeep_mxd.tls import server_tls
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -50,7 +53,7 @@ async def run_mxd(
     silence_aiosmtpd()
     async with AsyncExitStack() as stack:
         shared = worker > 0
-        directory = await stack.enter_async_context(_directory(settings, source, saves=worker <= 1))
+        directory = await stack.enter_async_context(_directory(settings, core, source, saves=worker <= 1))
         policy = lmtp_place = smtp_place = ""
         if settings.policy.enabled:
             policy = await stack.enter_async_context(_policy_listener(settings.policy.listen, directory, shared=shared))
@@ -79,7 +82,9 @@ def require_shareable_ports(settings: Settings, *, smtp: bool) -> None:
 
 
 @asynccontextmanager
-async def _directory(settings: Settings, source: RecipientSource, *, saves: bool) -> AsyncIterator[RecipientDirectory]:
+async def _directory(
+    settings: Settings, core: Core | None, source: RecipientSource, *, saves: bool
+) -> AsyncIterator[RecipientDirectory]:
     """The recipients, followed; and saved, where the feed may be away at the next start."""
     follower = FeedFollower(source, max_age_s=settings.recipients.max_age)
     checkpoint = Checkpoint(follower, settings.data_dir / FILE_NAME) if source.is_remote else None
@@ -91,7 +96,12 @@ async def _directory(settings: Settings, source: RecipientSource, *, saves: bool
     try:
         # Most often the first answer is a matter of milliseconds, and then no mail is deferred at start.
         await follower.first_attempt(timeout_s=settings.recipients.timeout_s)
-        yield RecipientDirectory(follower)
+        async with (
+            open_rates(settings.rates) as rates,
+            open_sink(core, settings.recipients) as sink,
+            running_log(sink) as refusals,
+        ):
+            yield RecipientDirectory(follower, rates, refusals)
     finally:
         for task in tasks:
             task.cancel()

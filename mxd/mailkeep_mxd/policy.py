@@ -16,6 +16,7 @@ from mailkeep.errors import InvalidInput
 from mailkeep_mxd import replies
 from mailkeep_mxd.faults import log_fault
 from mailkeep_mxd.recipients import RecipientDirectory
+from mailkeep_mxd.refusals import Origin
 from mailkeep_mxd.replies import Reply
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -96,7 +97,8 @@ class PolicyServer:
             canonical = canonical_address(recipient)
         except InvalidInput:
             return str(replies.NO_SUCH_RECIPIENT)
-        decision = await self._recipients.decide(canonical, as_given=recipient)
+        origin = Origin(*(request.get(name, "") for name in ("sender", "client_address", "client_name")))
+        decision = await self._recipients.decide(canonical, as_given=recipient, origin=origin)
         return action_for(decision) if isinstance(decision, Reply) else "DUNNO"
 
 

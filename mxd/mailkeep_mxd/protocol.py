@@ -260,6 +260,7 @@ class MailProtocol(SMTP):
             self.send(replies.TRY_AGAIN)
             await self._close_gently()
         finally:
+            self._session.reset()
             self._close()
 
     async def _converse(self) -> None:

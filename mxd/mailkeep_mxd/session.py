@@ -20,6 +20,7 @@ from mailkeep_mxd import replies
 from mailkeep_mxd.delivery import answer_each, answer_once, receive, without_duplicates
 from mailkeep_mxd.door import Door, Flavour, Wire
 from mailkeep_mxd.memory import Reservation
+from mailkeep_mxd.refusals import Origin
 from mailkeep_mxd.replies import Reply
 from mailkeep_mxd.syntax import MailArgument, Rejected, parse_mail, parse_rcpt
 from mailkeep_mxd.xforward import ATTRIBUTES, Forwarded, is_trusted, updated
@@ -37,6 +38,7 @@ class Transaction:
     """From MAIL to the replies after the final dot, or to whatever ends it before."""
 
     mail: MailArgument
+    origin: Origin
     accepted: list[AcceptedRecipient] = field(default_factory=list)
 
 
@@ -73,6 +75,8 @@ class MailSession:
 
     def reset(self) -> None:
         """Back to where MAIL may come, and to the client itself: what XFORWARD said is for one message."""
+        if self._transaction is not None:
+            self._door.recipients.release(self._transaction.accepted)
         self._transaction = None
         self._forwarded = None
 
@@ -200,7 +204,8 @@ class MailSession:
             return rejected.reply
         if mail.declared_bytes is not None and mail.declared_bytes > self._door.limits.max_message_bytes:
             return replies.TOO_LARGE
-        self._transaction = Transaction(mail)
+        transport = self._transport()
+        self._transaction = Transaction(mail, Origin(mail.sender, transport.client_ip, transport.client_name))
         return replies.SENDER_OK
 
     async def _add_recipient(self, transaction: Transaction, argument: str) -> Reply:
@@ -210,7 +215,9 @@ class MailSession:
             return rejected.reply
         if len(transaction.accepted) >= self._door.limits.max_recipients:
             return replies.TOO_MANY_RECIPIENTS
-        decision = await self._door.recipients.decide(recipient.canonical, as_given=recipient.as_given)
+        decision = await self._door.recipients.accept(
+            recipient.canonical, as_given=recipient.as_given, origin=transaction.origin
+        )
         if isinstance(decision, AcceptedRecipient):
             transaction.accepted.append(decision)
             return replies.RECIPIENT_OK
@@ -274,6 +281,7 @@ class MailSession:
             self.refused_recipients = 0
         if received.is_fault:
             self._wire.hang_up()
+        await self._door.recipients.settle(recipients, received.outcomes, transaction.origin)
 
     def _transport(self) -> Transport:
         if self._forwarded is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
@@ -172,6 +172,29 @@ class Recipients(Section):
     timeout_s: float = Field(default=5, gt=0, description="how long the API may take to answer one request")
 
 
+class Rates(Section):
+    """[rates]: where the messages that an address received in the last hour are counted."""
+
+    MEMORY: ClassVar[str] = "memory://"
+
+    storage_url: SecretStr = Field(
+        default=SecretStr(MEMORY),
+        description="memory://: each process for itself; redis://host:6379/0, rediss:// or redis+unix:///path: all "
+        "processes and hosts together (Redis or Valkey; install mailkeep[redis])",
+    )
+    timeout_s: float = Field(
+        default=0.5, gt=0, description="how long Redis may take; without an answer each process goes by its own count"
+    )
+
+    @field_validator("storage_url")
+    @classmethod
+    def _supported(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        if url != cls.MEMORY and not url.startswith(("redis://", "rediss://", "redis+unix://")):
+            raise ValueError("write memory://, redis://, rediss:// or redis+unix://")
+        return value
+
+
 class Mail(Section):
     """[mail]: what is received."""
 
@@ -251,6 +274,7 @@ class Settings(Section):
     smtp: Smtp = Smtp()
     policy: Policy = Policy()
     recipients: Recipients = Recipients()
+    rates: Rates = Rates()
     mail: Mail = Mail()
     auth: Auth = Auth()
     log: Log = Log()

@@ -10,6 +10,7 @@ while read -r command package; do
 done <<'LIST'
 mariadbd mariadb-server
 postfix postfix
+redis-server redis-server
 swaks swaks
 chromium chromium
 LIST

@@ -6,7 +6,14 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from mailkeep.domain.refusal import MAX_HOST_CHARS, MAX_MAILBOX_CHARS, MAX_REASON_CHARS, Refusal, StoredRefusal
+from mailkeep.domain.refusal import (
+    MAX_HOST_CHARS,
+    MAX_IP_CHARS,
+    MAX_MAILBOX_CHARS,
+    MAX_REASON_CHARS,
+    Refusal,
+    StoredRefusal,
+)
 from mailkeep_api.schemas.shapes import MAX_PAGE, Id, In, Instant, InstantIn, Out, Query
 
 MAX_BATCH: Final = 200
@@ -23,7 +30,7 @@ class RefusalIn(In):
     reason: str = Field(max_length=MAX_REASON_CHARS)
     mail_from: Mailbox
     rcpt_to: Mailbox
-    client_ip: str = Field(max_length=64)
+    client_ip: str = Field(max_length=MAX_IP_CHARS)
     client_name: str = Field(max_length=MAX_HOST_CHARS)
     first_at: InstantIn
     last_at: InstantIn

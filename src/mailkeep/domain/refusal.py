@@ -10,6 +10,7 @@ from typing import Final
 MAX_MAILBOX_CHARS: Final = 320
 MAX_HOST_CHARS: Final = 255
 MAX_REASON_CHARS: Final = 255
+MAX_IP_CHARS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
