@@ -66,6 +66,31 @@ def test_what_mail_refuses(argument: str, reply: Reply) -> None:
     assert caught.value.reply is reply
 
 
+LONG_DOMAIN = ".".join(["d" * 63, "d" * 63, "d" * 57])
+
+
+@pytest.mark.parametrize(
+    ("recipient", "is_address"),
+    [
+        (f"{'x' * 64}@b.test", True),  # RFC 5321 section 4.5.3.1.1
+        (f"{'x' * 65}@b.test", False),
+        (f"{'ä' * 32}@b.test", True),  # octets, not characters
+        (f"{'ä' * 33}@b.test", False),
+        (f"{'x' * 64}@{LONG_DOMAIN}.dev", True),  # 254 and the brackets: section 4.5.3.1.3
+        (f"{'x' * 64}@{LONG_DOMAIN}.devs", False),
+        (f"x@{'d' * 63}.test", True),  # RFC 1035 section 2.3.4
+        (f"x@{'d' * 64}.test", False),
+    ],
+)
+def test_addresses_up_to_the_lengths_of_the_standard(recipient: str, *, is_address: bool) -> None:
+    if is_address:
+        assert parse_rcpt(f"TO:<{recipient}>", smtputf8=True).as_given == recipient
+        return
+    with pytest.raises(Rejected) as caught:
+        parse_rcpt(f"TO:<{recipient}>", smtputf8=True)
+    assert caught.value.reply is replies.BAD_RECIPIENT
+
+
 def test_parameters_need_ehlo() -> None:
     with pytest.raises(Rejected) as caught:
         parse_mail("FROM:<a@b.test> SIZE=1", is_extended=False)
