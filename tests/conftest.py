@@ -7,6 +7,7 @@ MAILKEEP_TEST_FULL=1 runs the long tests at the size that a release needs.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,9 +19,15 @@ import pytest
 from services.mailkeep import DOMAIN, Mailkeep, installed_mailkeep
 from services.mariadb import MariaDb, running_mariadb
 from services.postfix import Postfix, running_postfix, small_configuration
+from services.redis import Redis, running_redis
 from services.required import required
 
 MEASURED: Final = pytest.StashKey[list[str]]()
+
+
+def pytest_configure() -> None:
+    """Whoever ends the run ends it as Ctrl-C does: with the servers that it started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -46,6 +53,13 @@ def mariadb() -> Iterator[MariaDb]:
     """One server for the session; ask for `database_url` to get a database of your own."""
     with ExitStack() as stack:
         yield required(stack, running_mariadb())
+
+
+@pytest.fixture
+def redis_server() -> Iterator[Redis]:
+    """An empty Redis of the test's own."""
+    with ExitStack() as stack:
+        yield required(stack, running_redis())
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])

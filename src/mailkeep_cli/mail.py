@@ -62,9 +62,8 @@ def _connect(lmtp: str, smtp: str) -> smtplib.SMTP:
     listen = lmtp or smtp or settings_of_command().smtp.listen
     host, port = split_listen(listen)
     try:
-        if lmtp:
-            return smtplib.LMTP(host, port)
-        return smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+        client = smtplib.LMTP if lmtp else smtplib.SMTP
+        return client(host, port, timeout=TIMEOUT_S)
     except (OSError, smtplib.SMTPException) as error:
         raise Unavailable(f"cannot reach {listen}: is `mailkeep serve` running?") from error
 

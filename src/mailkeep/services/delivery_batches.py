@@ -51,7 +51,7 @@ class DeliveryBatches:
         self._hints = hints
         self._tier_of = tier_of
         self._crossed = False
-        self._group: GroupCommit[Unit, list[Outcome]] = GroupCommit(self._commit)
+        self._group: GroupCommit[Unit, list[Outcome]] = GroupCommit(self._commit, weigh=_weight)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -146,3 +146,8 @@ class DeliveryBatches:
 
 def _advanced(ledger: Ledger, message: NewMessage) -> Ledger:
     return replace(ledger, message_seq=ledger.message_seq + 1, storage_bytes=ledger.storage_bytes + message.size_bytes)
+
+
+def _weight(unit: Unit) -> int:
+    """The bytes of a delivery that go into the database, but for what is small."""
+    return len(unit.content.text or "") + len(unit.content.html or "")

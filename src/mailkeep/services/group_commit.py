@@ -13,16 +13,22 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MAX_BATCH: Final = 100
+# A transaction must be over in seconds, and a packet of it fit through the driver.
+MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
 
 
 class GroupCommit(Generic[Item, Result]):
     """Collects items and hands them over in batches, one batch at a time, in the order of their arrival.
 
     `commit` takes a batch and gives one result an item. What it raises is raised to everybody in the batch.
+    `weigh` says how many bytes an item adds to the transaction: a batch is limited in number and in bytes.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]) -> None:
+    def __init__(
+        self, commit: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], *, weigh: Callable[[Item], int]
+    ) -> None:
         self._commit = commit
+        self._weigh = weigh
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._arrived = asyncio.Event()
         self._closing = False
@@ -67,8 +73,18 @@ class GroupCommit(Generic[Item, Result]):
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            size = self._next_batch()
+            batch, self._waiting = self._waiting[:size], self._waiting[size:]
             await self._hand_over(batch)
+
+    def _next_batch(self) -> int:
+        """How many of those that wait go together: one at least, whatever it weighs."""
+        weight = 0
+        for size, (item, _) in enumerate(self._waiting[:MAX_BATCH]):
+            weight += self._weigh(item)
+            if weight > MAX_BATCH_BYTES and size:
+                return size
+        return min(len(self._waiting), MAX_BATCH)
 
     async def _hand_over(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
