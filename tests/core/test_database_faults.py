@@ -186,7 +186,7 @@ async def test_a_cancelled_commit_does_not_end_the_group_commit() -> None:
             raise asyncio.CancelledError
         return list(batch)
 
-    group = GroupCommit[int, int](commit)
+    group = GroupCommit[int, int](commit, weigh=lambda _: 0)
     async with group.running():
         with pytest.raises(Unavailable):
             await group.submit(0)
