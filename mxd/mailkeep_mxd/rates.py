@@ -8,7 +8,7 @@ all addresses after each message, and its check alone takes longer than all else
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -62,20 +62,20 @@ class Rates:
     def __init__(self, shared: RedisHour | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._shared = shared
         self._hour = RollingHour(monotonic)
-        self._held: Counter[str] = Counter()
+        self._held: dict[str, int] = {}
 
     async def has_room(self, recipient: Recipient) -> bool:
         """Whether the address may receive one more message."""
-        return await self._fits(recipient, places=self._held[recipient.address_id] + 1)
+        return await self._fits(recipient, places=self._held.get(recipient.address_id, 0) + 1)
 
     async def hold(self, recipient: Recipient) -> bool:
         """`has_room`, and when it has, the place is held until `release`."""
         address_id = recipient.address_id
         # First taken and then asked for: Redis lets others in between.
-        self._held[address_id] += 1
+        self._held[address_id] = places = self._held.get(address_id, 0) + 1
         fits = False
         try:
-            fits = await self._fits(recipient, places=self._held[address_id])
+            fits = await self._fits(recipient, places=places)
         finally:
             if not fits:
                 self.release(address_id)
@@ -83,9 +83,9 @@ class Rates:
 
     def release(self, address_id: str) -> None:
         """Give a place back that was held."""
-        self._held[address_id] -= 1
-        if not self._held[address_id]:
-            del self._held[address_id]
+        left = self._held.pop(address_id) - 1
+        if left:
+            self._held[address_id] = left
 
     async def count(self, recipients: Iterable[Recipient]) -> None:
         """Messages that were accepted, one for each of these."""
