@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pytest
 import structlog
+from pydantic import SecretStr
 
 from mailkeep.bootstrap import open_core
 from mailkeep.config import Rates as RatesSettings
@@ -32,6 +33,10 @@ from services.redis import Redis
 PER_HOUR: Final = 3
 RECIPIENT: Final = Recipient("a@here.test", "1", "2", active=True, per_hour=PER_HOUR, over_quota=False)
 TOO_MUCH: Final = "450 4.2.1 this address receives too much mail at present, try again later"
+
+
+def counted_in(redis: Redis, *, timeout_s: float = 5) -> RatesSettings:
+    return RatesSettings(storage_url=SecretStr(redis.url), timeout_s=timeout_s)
 
 
 class Clock:
@@ -167,9 +172,9 @@ async def test_two_processes_count_together(house: House, tmp_path: Path, redis_
 
 
 async def test_a_change_of_tier_keeps_the_count(redis_server: Redis) -> None:
-    async with open_rates(RatesSettings(storage_url=redis_server.url)) as one:
+    async with open_rates(counted_in(redis_server)) as one:
         await one.count([RECIPIENT] * PER_HOUR)
-    async with open_rates(RatesSettings(storage_url=redis_server.url)) as another:  # which has counted nothing itself
+    async with open_rates(counted_in(redis_server)) as another:  # which has counted nothing itself
         assert not await another.has_room(RECIPIENT)
         assert await another.has_room(replace(RECIPIENT, per_hour=PER_HOUR + 1))
         assert not await another.has_room(replace(RECIPIENT, per_hour=1))
@@ -189,7 +194,7 @@ async def test_without_redis_each_goes_by_its_own_count(house: House, tmp_path: 
 
 
 async def test_a_redis_that_hangs_holds_nobody_up(redis_server: Redis) -> None:
-    async with open_rates(RatesSettings(storage_url=redis_server.url, timeout_s=0.2)) as rates:
+    async with open_rates(counted_in(redis_server, timeout_s=0.2)) as rates:
         assert await rates.has_room(RECIPIENT)
         os.kill(redis_server.daemon.pid, signal.SIGSTOP)
         started = time.monotonic()
