@@ -67,10 +67,12 @@ async def told(house: House, name: str) -> list[Refusal]:
 
 
 async def told_soon(house: House, name: str, *, count: int) -> list[Refusal]:
-    async with asyncio.timeout(10):
-        while sum(refusal.count for refusal in (found := await told(house, name))) < count:
-            await asyncio.sleep(0.05)
-    return found
+    for _ in range(200):
+        found = await told(house, name)
+        if sum(refusal.count for refusal in found) >= count:
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"of {count} refusals the owner was told {found}")
 
 
 async def switch_off(house: House, name: str) -> None:
