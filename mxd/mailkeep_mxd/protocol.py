@@ -2,9 +2,8 @@
 
 aiosmtpd keeps the transport, the stream and the timer. Ours are: the command loop (CRLF only, one limit for a line,
 bounded memory, an error budget), replies that are written together when the loop comes round (RFC 2920), DATA in
-chunks, STARTTLS by `loop.start_tls` (aiosmtpd builds asyncio's own SSLProtocol, which uvloop's transports do not
-take), an end to every exception that tells nothing and leaves nothing behind, and silence in the log about what the
-client said.
+chunks, STARTTLS by the loop's own `start_tls`, an end to every exception that tells nothing and leaves nothing
+behind, and silence in the log about what the client said.
 """
 
 from __future__ import annotations
