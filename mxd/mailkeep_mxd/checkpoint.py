@@ -59,8 +59,9 @@ class Checkpoint:
         age_s = self._follower.age_s
         if age_s == float("inf"):
             return
-        rows = self._follower.table.rows()
-        head = SnapshotHead(cursor=self._follower.cursor, synced_at=self._wall_clock() - age_s, rows=len(rows))
+        table = self._follower.table
+        head = SnapshotHead(cursor=self._follower.cursor, synced_at=self._wall_clock() - age_s, rows=len(table))
+        rows = table.rows()
         try:
             await asyncio.to_thread(snapshot.save, self._path, head, rows)
         except OSError as error:

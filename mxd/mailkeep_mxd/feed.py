@@ -18,7 +18,8 @@ from mailkeep.domain.scope import Actor, Scope
 from mailkeep.errors import ConfigurationError, MailkeepError
 from mailkeep.services.recipients import RecipientsFeed
 
-PAGE_ROWS: Final = 5000
+# Rows that the API makes at one go: its loop serves nobody else for so long, about 40 ms.
+PAGE_ROWS: Final = 2000
 PATH: Final = "/api/internal/recipients"
 MAX_PAGE_BYTES: Final = 16 * 1024 * 1024
 

@@ -11,7 +11,7 @@ import json
 import os
 import struct
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ class SnapshotHead:
     rows: int
 
 
-def save(path: Path, head: SnapshotHead, rows: Sequence[PackedRow]) -> None:
+def save(path: Path, head: SnapshotHead, rows: Iterable[PackedRow]) -> None:
     """Replace the snapshot, atomically and durably. Blocks. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600

@@ -13,7 +13,8 @@ import uvloop
 
 from bench.load import send_all
 from bench.measure import cpu_seconds, peak_rss_mib, reset_peak_rss
-from bench.report import Run, render
+from bench.recipients import measure_recipients
+from bench.report import Run, machine, render
 from bench.samples import Sample, make_samples
 from bench.servers import Server, mailkeep_on_mariadb, mailkeep_on_sqlite, stock
 from services.daemon import ServiceMissing
@@ -24,7 +25,13 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="runs of each case")
     parser.add_argument("--scale", type=float, default=1.0, help="stretches the number of messages of a run")
     parser.add_argument("--output", type=Path, default=Path("bench/RESULTS.md"))
+    parser.add_argument(
+        "--recipients", type=int, metavar="N", help="measure the recipient table with N rows, and no mail"
+    )
     options = parser.parse_args()
+    if options.recipients:
+        _report_recipients(options.recipients)
+        return
     samples = make_samples(scale=options.scale)
     with tempfile.TemporaryDirectory(prefix="mailkeep-bench-") as directory, ExitStack() as stack:
         yardstick, *ours = _start(stack, Path(directory))
@@ -33,6 +40,14 @@ def main() -> None:
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(report)
     sys.stdout.write(report)
+
+
+def _report_recipients(count: int) -> None:
+    lines = [f"# {count:,} recipients", "", machine(), "`make bench ARGS=--recipients=1000000`", ""]
+    for line in measure_recipients(count):
+        sys.stderr.write(f"{line}\n")
+        lines.append(f"- {line}")
+    Path("bench/RECIPIENTS.md").write_text("\n".join(lines) + "\n")
 
 
 def _start(stack: ExitStack, directory: Path) -> list[Server]:

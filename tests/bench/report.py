@@ -33,12 +33,7 @@ def render(runs: list[Run], *, yardstick: str) -> str:
     by_case: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
         by_case[run.sample, run.server].append(run)
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     repeats = max(len(case) for case in by_case.values())
-    machine = (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores shared by sender and servers, "
-        f"Python {platform.python_version()}, {versions}."
-    )
     method = (
         f"`make bench`: {SENDERS} LMTP connections held open on loopback; medians of {repeats} runs that took turns. "
         "A message counts when its 250 has come: parsed, on disk, committed. "
@@ -47,7 +42,7 @@ def render(runs: list[Run], *, yardstick: str) -> str:
     lines = [
         "# Messages a second, end to end",
         "",
-        machine,
+        machine(),
         method,
         "",
         "| mail | server | messages/s (lowest to highest) | MB/s | of yardstick | mxd CPU ms/message | peak RSS MiB |",
@@ -56,6 +51,15 @@ def render(runs: list[Run], *, yardstick: str) -> str:
     for (sample, server), case in by_case.items():
         lines.append(_row(case, against=_rate(by_case[sample, yardstick]), sample=sample, server=server))
     return "\n".join(lines) + "\n"
+
+
+def machine() -> str:
+    """What this was measured on, and when."""
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores shared by sender and servers, "
+        f"Python {platform.python_version()}, {versions}."
+    )
 
 
 def _row(case: list[Run], *, against: float, sample: str, server: str) -> str:

@@ -24,6 +24,7 @@ class FeedServer:
     def __init__(self, core: Core) -> None:
         self.fault = ""
         self.pulls = 0
+        self.page_rows = 10_000
         self.url = ""
         self.core = core
         self._runner: web.AppRunner | None = None
@@ -55,8 +56,10 @@ class FeedServer:
         if request.headers["Authorization"] != f"Bearer {TOKEN}":
             return web.json_response({}, status=401)
         actor = Actor(scopes=frozenset({Scope.POLICY}))
-        after, limit = int(request.query["after"]), int(request.query["limit"])
+        after, limit = int(request.query["after"]), min(self.page_rows, int(request.query["limit"]))
         page = await self.core.recipients.changes(actor, after, wait_s=wait_s, limit=limit)
+        if self.fault == "half" and after > 0:
+            return await _half_an_answer(request)
         items = [asdict(recipient) for recipient in page.recipients]
         return web.json_response({"items": items, "cursor": page.cursor, "more": page.more})
 
@@ -73,6 +76,16 @@ class FeedServer:
             case "redirect":
                 return web.HTTPFound("http://127.0.0.1:1/")
         return None
+
+
+async def _half_an_answer(request: web.Request) -> web.StreamResponse:
+    """What is heard of a server that is killed while it answers."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b'{"items": [{"address": "a@here')
+    if request.transport is not None:
+        request.transport.close()
+    return response
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ import pytest
 from mailkeep.config import Recipients, Settings
 from mailkeep.domain.scope import Actor
 from mailkeep.errors import ConfigurationError
-from mailkeep_mxd.checkpoint import FILE_NAME
-from mailkeep_mxd.feed import check_api_url, open_http_source
+from mailkeep_mxd import follower
+from mailkeep_mxd.checkpoint import FILE_NAME, Checkpoint
+from mailkeep_mxd.feed import LocalSource, check_api_url, open_http_source
+from mailkeep_mxd.follower import FeedFollower
 from mailkeep_mxd.listeners import RunningMxd, run_mxd
 from mxd.conversation import Conversation, conversation
 from mxd.feed_server import TOKEN, FeedServer, feed_server
@@ -177,6 +180,44 @@ async def test_after_the_database_was_restored_the_table_is_made_anew(
         place.feed.core = house.core
         await until_answered(mxd, "since0", "550 5.1.1")
         assert await ask(mxd, "a") == ["250 2.1.5"]
+
+
+async def test_a_feed_that_breaks_off_in_the_first_sync_accepts_nobody_yet(place: Place) -> None:
+    place.feed.page_rows = 1
+    place.feed.fault = "half"
+    async with remote_door(place) as mxd:
+        # One of the three has come already.
+        assert await ask(mxd, "a", "b", "c") == ["451 4.4.3"] * 3
+        place.feed.fault = ""
+        await until_answered(mxd, "c", "250 2.1.5")
+        assert await ask(mxd, "a", "nobody") == ["250 2.1.5", "550 5.1.1"]
+
+
+async def test_a_reconcile_that_breaks_off_forgets_nobody(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower, "RECONCILE_S", 0.1)
+    place.settings = remote_settings(place.settings.data_dir, place.feed, max_age=30)
+    place.feed.page_rows = 1
+    async with remote_door(place) as mxd:
+        place.feed.fault = "half"
+        await asyncio.sleep(1)
+        assert await ask(mxd, "a", "b", "c", "nobody") == ["250 2.1.5"] * 3 + ["451 4.4.3"]
+        created = await place.house.address("new@here.test")
+        await place.house.core.addresses.delete(place.house.actor, created.id)
+        place.feed.fault = ""
+        await until_answered(mxd, "nobody", "550 5.1.1")
+        assert await ask(mxd, "a", "b", "c", "new") == ["250 2.1.5"] * 3 + ["550 5.1.1"]
+
+
+@pytest.mark.parametrize(("set_forward_s", "usable"), [(-3600, False), (3600, False), (10, True)])
+async def test_attack_069_a_snapshot_is_not_made_young_by_a_clock_that_was_set(
+    place: Place, set_forward_s: float, *, usable: bool
+) -> None:
+    async with remote_door(place):
+        pass
+    restarted = FeedFollower(LocalSource(place.house.core.recipients), max_age_s=60)
+    snapshot = place.settings.data_dir / FILE_NAME
+    await Checkpoint(restarted, snapshot, wall_clock=lambda: time.time() + set_forward_s).restore()
+    assert restarted.is_usable is usable
 
 
 @pytest.mark.parametrize(

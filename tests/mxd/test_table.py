@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,6 +54,24 @@ def test_a_full_sync_sweeps_what_it_did_not_bring_even_after_one_that_broke_off(
     table.end_sync()
     assert table.get("old@here.test") is None
     assert len(table) == 2
+
+
+def test_a_million_recipients_take_less_than_250_mb() -> None:
+    rows = 2**14
+    tracemalloc.start()
+    try:
+        table = RecipientTable()
+        for number in range(rows):
+            table.apply([recipient(f"project-{number:08d}.sign-up@here.test")])
+        taken, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        assert sum(len(row) for _, row in table.rows()) > rows
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A dict grows in steps; with so many rows it is about as full as with a million.
+    assert peak / rows < 250
+    assert taken / rows < 230
 
 
 def test_a_snapshot_comes_back_whole(tmp_path: Path) -> None:

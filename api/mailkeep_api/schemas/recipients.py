@@ -25,7 +25,15 @@ class RecipientOut(Out):
 
     @classmethod
     def of(cls, recipient: Recipient) -> RecipientOut:
-        return cls(**{name: getattr(recipient, name) for name in cls.model_fields})
+        return cls(  # each by its name: these are made by the million
+            address=recipient.address,
+            address_id=recipient.address_id,
+            account_id=recipient.account_id,
+            active=recipient.active,
+            per_hour=recipient.per_hour,
+            over_quota=recipient.over_quota,
+            deleted=recipient.deleted,
+        )
 
 
 class RecipientsOut(Out):

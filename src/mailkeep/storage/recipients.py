@@ -22,6 +22,20 @@ from mailkeep.storage.schema import accounts, addresses, counters
 COUNTER: Final = "recipients"
 
 
+# What a recipient needs and no more: a first sync reads every row there is.
+_COLUMNS: Final = (
+    addresses.c.id,
+    addresses.c.account_id,
+    addresses.c.address,
+    addresses.c.status,
+    addresses.c.deleted_at.is_not(None).label("is_deleted"),
+    addresses.c.change_seq,
+    accounts.c.status.label("account_status"),
+    accounts.c.tier,
+    accounts.c.storage_bytes,
+)
+
+
 async def next_change(connection: AsyncConnection, *, count: int = 1) -> int:
     """Take `count` values of the counter; returns the first."""
     await connection.execute(update(counters).where(counters.c.name == COUNTER).values(value=counters.c.value + count))
@@ -56,7 +70,7 @@ async def changes(
     `cursor` is smaller than `after` when the database has forgotten `after`: it was restored from a backup.
     """
     query = (
-        select(addresses, accounts.c.status.label("account_status"), accounts.c.tier, accounts.c.storage_bytes)
+        select(*_COLUMNS)
         .join(accounts, accounts.c.id == addresses.c.account_id)
         .where(addresses.c.change_seq > after)
         .order_by(addresses.c.change_seq)
@@ -66,7 +80,8 @@ async def changes(
         query = query.where(addresses.c.deleted_at.is_(None))
     rows = (await connection.execute(query)).all()
     cursor = rows[:limit][-1].change_seq if rows else min(after, await last_change(connection))
-    recipients = tuple(_recipient(row, tier_of(row.tier)) for row in rows[:limit])
+    tiers = {name: tier_of(name) for name in {row.tier for row in rows}}
+    recipients = tuple(_recipient(row, tiers[row.tier]) for row in rows[:limit])
     return RecipientChanges(recipients, cursor=cursor, more=len(rows) > limit)
 
 
@@ -78,5 +93,5 @@ def _recipient(row: Row[tuple[object, ...]], tier: Tier) -> Recipient:
         active=row.status == AddressStatus.ACTIVE and row.account_status == AccountStatus.ACTIVE,
         per_hour=tier.received_per_hour,
         over_quota=row.storage_bytes >= tier.storage_bytes,
-        deleted=row.deleted_at is not None,
+        deleted=bool(row.is_deleted),
     )
