@@ -98,12 +98,20 @@ async def open_redis_hour(settings: RatesSettings) -> AsyncIterator[RedisHour]:
     """Raises ConfigurationError; not when Redis is away."""
     if find_spec("redis") is None:
         raise ConfigurationError("rates.storage_url names Redis, and its client is not installed: mailkeep[redis]")
-    from redis.asyncio import ConnectionPool  # an extra: only where it is used
+    # An extra: imported only where it is used.
+    from redis.asyncio import ConnectionPool
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
 
     url = settings.storage_url.get_secret_value()
-    times = {"socket_timeout": settings.timeout_s, "socket_connect_timeout": settings.timeout_s}
     try:
-        pool = ConnectionPool.from_url(url.replace("redis+unix://", "unix://", 1), **times)
+        pool = ConnectionPool.from_url(
+            url.replace("redis+unix://", "unix://", 1),
+            socket_timeout=settings.timeout_s,
+            socket_connect_timeout=settings.timeout_s,
+            # Once and at once: a Redis that was started again has closed the connections that we kept.
+            retry=Retry(NoBackoff(), 1),
+        )
     except ValueError as error:
         raise ConfigurationError("rates.storage_url is no URL of a Redis: write redis://host:6379/0") from error
     storage = RedisStorage(

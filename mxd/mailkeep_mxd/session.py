@@ -246,6 +246,8 @@ class MailSession:
             await reservation.claim()
         except MemoryBudgetExceeded as error:
             self._refuse_data(replies.reply_to(error))
+            recipients = without_duplicates(transaction.accepted)
+            await self._door.recipients.settle(recipients, [error] * len(recipients), transaction.origin)
             return
         try:
             await self._store(transaction, reservation)

@@ -194,6 +194,11 @@ class Rates(Section):
             raise ValueError("write memory://, redis://, rediss:// or redis+unix://")
         return value
 
+    @property
+    def counts_apart(self) -> bool:
+        """Whether each process counts for itself."""
+        return self.storage_url.get_secret_value() == self.MEMORY
+
 
 class Mail(Section):
     """[mail]: what is received."""

@@ -60,6 +60,8 @@ async def _supervise(settings: Settings, count: int) -> bool:
     Raises ConfigurationError when the workers cannot share their ports.
     """
     require_shareable_ports(settings, smtp=settings.smtp.enabled)
+    if settings.rates.counts_apart:
+        log.warning("rates.counted_apart", workers=count)  # an address gets the rate of its tier from each of them
     workers = Workers(_worker_command, count=count, silence_s=settings.mxd.silence_s)
     renew = asyncio.Event()
     loop = asyncio.get_running_loop()

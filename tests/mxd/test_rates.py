@@ -16,13 +16,17 @@ from typing import Any, Final
 import pytest
 import structlog
 from pydantic import SecretStr
+from sqlalchemy import update
 
 from mailkeep.bootstrap import open_core
 from mailkeep.config import Rates as RatesSettings
 from mailkeep.domain.recipient import Recipient
-from mailkeep.domain.scope import Actor
+from mailkeep.domain.scope import Actor, Scope
 from mailkeep.errors import ConfigurationError
 from mailkeep.settings_loader import load_settings
+from mailkeep.storage import recipients
+from mailkeep.storage.schema import accounts
+from mailkeep_mxd import redis_rates
 from mailkeep_mxd.listeners import RunningMxd
 from mailkeep_mxd.rates import HOUR_S, Rates, open_rates
 from mxd.conversation import Conversation, conversation
@@ -193,6 +197,22 @@ async def test_without_redis_each_goes_by_its_own_count(house: House, tmp_path: 
         redis_server.start()
 
 
+async def test_a_redis_that_was_started_again_counts_again(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_rates, "ASK_AGAIN_S", 0.0)
+    async with open_rates(counted_in(redis_server)) as one, open_rates(counted_in(redis_server)) as other:
+        await one.count([RECIPIENT])
+        assert await other.has_room(RECIPIENT)  # so that it has a connection, which will be of no use
+        redis_server.daemon.kill()
+        assert await one.has_room(RECIPIENT)
+        redis_server.start()  # it has forgotten what it was told, scripts included
+        with structlog.testing.capture_logs() as events:
+            await one.count([RECIPIENT] * PER_HOUR)
+            assert not await other.has_room(RECIPIENT)
+        assert [event["event"] for event in events] == ["rates.redis_back"]
+
+
 async def test_a_redis_that_hangs_holds_nobody_up(redis_server: Redis) -> None:
     async with open_rates(counted_in(redis_server, timeout_s=0.2)) as rates:
         assert await rates.has_room(RECIPIENT)
@@ -226,6 +246,18 @@ async def test_a_full_account_and_room_again(tmp_path: Path, furnished: tuple[Pa
         assert (await ask(mxd, request("a@here.test"))) == ["action=DEFER_IF_PERMIT 4.2.2 the mailbox is full"]
         [message] = await house.messages()
         await house.core.inbox.delete(house.actor, message.id)
+        assert (await changes_within_a_second(talk, "a@here.test")).startswith("250 ")
+
+
+async def test_another_tier_is_in_force_within_a_second(house: House, tmp_path: Path) -> None:
+    async with open_door(settings_for(tmp_path), house) as mxd, greeted(mxd) as talk:
+        for _ in range(PER_HOUR):
+            assert (await deliver(mxd)).startswith("250 2.0.0")
+        await talk.play([("MAIL FROM:<>", "250"), ("RCPT TO:<a@here.test>", "450 4.2.1")])
+        account_id = house.actor.owner(Scope.ACCOUNT_READ)
+        async with house.core.database.write() as connection:
+            await connection.execute(update(accounts).where(accounts.c.id == account_id).values(tier="paid"))
+            await recipients.touch_account(connection, account_id)
         assert (await changes_within_a_second(talk, "a@here.test")).startswith("250 ")
 
 
