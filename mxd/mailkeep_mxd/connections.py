@@ -9,7 +9,7 @@ from typing import Final, cast
 import structlog
 
 from mailkeep_mxd import replies
-from mailkeep_mxd.door import Door, Flavour, client_ip_of
+from mailkeep_mxd.door import Door, Flavour, client_ip_of, is_gone
 from mailkeep_mxd.protocol import MailProtocol
 
 # What is left of 30 s is for closing the database, and for whoever started us to see it.
@@ -27,7 +27,9 @@ class Reception(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         stream = cast("asyncio.Transport", transport)
-        if not self._connections.admit(stream, self._flavour):
+        if is_gone(stream):
+            stream.abort()
+        elif not self._connections.admit(stream, self._flavour):
             stream.write(replies.TOO_MANY_CONNECTIONS.encode())
             stream.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -76,3 +77,8 @@ def client_ip_of(stream: asyncio.BaseTransport) -> str:
     """Empty for a client of a unix socket."""
     peer = stream.get_extra_info("peername")
     return str(peer[0]) if isinstance(peer, tuple) else ""
+
+
+def is_gone(stream: asyncio.BaseTransport) -> bool:
+    """Whether the connection was reset before anybody looked: it has no peer, and must not pass for a local one."""
+    return stream.get_extra_info("socket").family != socket.AF_UNIX and not client_ip_of(stream)

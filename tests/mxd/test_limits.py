@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from mailkeep.config import Lmtp
 from mailkeep_mxd import replies
@@ -45,6 +48,18 @@ async def test_clients_of_a_unix_socket_are_not_one_client(house: House, tmp_pat
     async with open_door(settings, house) as mxd, conversation(mxd.lmtp) as first, conversation(mxd.lmtp) as second:
         await first.hear("220")
         await second.hear("220")
+
+
+async def test_connections_that_are_reset_at_once_leave_nothing(house: House, tmp_path: Path) -> None:
+    async with open_door(settings_for(tmp_path, lmtp={"max_connections": 1}), house) as mxd:
+        host, port = mxd.lmtp.rsplit(":", 1)
+        with capture_logs() as logs:
+            for _ in range(200):
+                with socket.create_connection((host, int(port))) as client:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    client.sendall(b"XFORWARD NAME=x\r\n")
+            await place_is_free(mxd)
+        assert {entry["log_level"] for entry in logs} <= {"debug", "info", "warning"}
 
 
 async def test_a_session_of_too_many_commands_ends_between_messages(house: House, tmp_path: Path) -> None:
