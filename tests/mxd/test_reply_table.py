@@ -6,6 +6,7 @@ A reply or a verb that is added without one fails here.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +18,8 @@ import pytest
 
 from mailkeep.bootstrap import open_core
 from mailkeep_mxd import replies
-from mailkeep_mxd.listeners import RunningMxd
+from mailkeep_mxd.feed import open_http_source
+from mailkeep_mxd.listeners import RunningMxd, run_mxd
 from mailkeep_mxd.protocol import HTTP_VERBS
 from mailkeep_mxd.replies import Reply
 from mailkeep_mxd.session import COMMANDS, NOT_OFFERED
@@ -121,12 +123,15 @@ async def over_quota(stage: Stage) -> None:
 
 @heard_in(replies.RECIPIENTS_UNKNOWN)
 async def nobody_to_ask(stage: Stage) -> None:
-    async with stage.talk(recipients={"max_age": 0.1}) as talk:
-        await stage.house.core.database.engine.dispose()
-        (stage.directory / "mailkeep.db").rename(stage.directory / "away")
-        (stage.directory / "mailkeep.db").mkdir()
-        await talk.play([MAIL])
-        await until_heard(talk, "RCPT TO:<a@here.test>", replies.RECIPIENTS_UNKNOWN)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        api_url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    settings = settings_for(stage.directory, recipients={"api_url": api_url, "token": "mk_policy_secret"})
+    async with (
+        open_http_source(settings.recipients) as source,
+        run_mxd(settings, stage.house.core, source, smtp=False) as mxd,
+        greeted(mxd) as talk,
+    ):
+        await talk.play([MAIL, ("RCPT TO:<a@here.test>", str(replies.RECIPIENTS_UNKNOWN))])
 
 
 @heard_in(replies.TOO_MANY_RECIPIENTS)
@@ -251,14 +256,6 @@ async def shutting_down(stage: Stage) -> None:
         stop.set()
         await talk.hear(str(replies.SHUTTING_DOWN), "")
     await running
-
-
-async def until_heard(talk: Conversation, said: str, reply: Reply) -> None:
-    async with asyncio.timeout(5):
-        await talk.say(said)
-        while await talk.reply() != str(reply):
-            await asyncio.sleep(0.05)
-            await talk.say(said)
 
 
 @pytest.mark.parametrize("reply", replies.ALL, ids=str)
