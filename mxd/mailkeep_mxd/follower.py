@@ -107,16 +107,22 @@ class FeedFollower:
             await asyncio.sleep(FIRST_RETRY_S)  # an API that is stopping does not wait, and we must not spin
 
     async def _sync_fully(self) -> None:
-        """Everything from the start; the rows that are not in it leave the table at the end."""
+        """Everything from the start; the rows that are not in it leave the table at the end.
+
+        An API that knows nobody is more likely to look at the wrong database than to be without customers, and
+        to believe it would be to refuse all mail for good. An address that is deleted leaves by its tombstone.
+        """
         self.table.begin_sync()
-        cursor, more = 0, True
+        cursor, more, rows = 0, True, 0
         while more:
             async with self._asking:
                 page = await self._source.changes(cursor, wait_s=0)
                 self.table.apply(page.recipients)
             if page.cursor < cursor or (page.more and page.cursor == cursor):
                 raise FeedUnavailable("cursor_went_back", is_fault=False)
-            cursor, more = page.cursor, page.more
+            cursor, more, rows = page.cursor, page.more, rows + len(page.recipients)
+        if rows == 0 and self._source.is_remote:
+            raise FeedUnavailable("nobody_known", is_fault=False)
         self.table.end_sync()
         self.cursor = cursor
         self._answered_at = self._synced_at = self._monotonic()
