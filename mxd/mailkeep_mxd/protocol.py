@@ -20,9 +20,10 @@ from aiosmtpd.smtp import SMTP
 
 from mailkeep.domain.ids import new_id
 from mailkeep_mxd import replies
-from mailkeep_mxd.data import CRLF, content_chunks
+from mailkeep_mxd.data import CRLF
 from mailkeep_mxd.door import Door, Flavour, client_ip_of
 from mailkeep_mxd.faults import log_fault
+from mailkeep_mxd.inbox import STREAM_LIMIT_BYTES, EndlessLine, Inbox
 from mailkeep_mxd.outbox import Outbox
 from mailkeep_mxd.patience import Patience
 from mailkeep_mxd.replies import Reply
@@ -31,11 +32,9 @@ from mailkeep_mxd.tls import tls_name
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-STREAM_LIMIT_BYTES: Final = 64 * 1024
 MAX_COMMAND_BYTES: Final = 512  # RFC 5321 section 4.5.3.1.4, with its CRLF
 # MAIL is longer by SIZE= (RFC 1870 section 3), BODY= (RFC 6152 section 2) and SMTPUTF8 (RFC 6531 section 3.4).
 MAX_MAIL_BYTES: Final = MAX_COMMAND_BYTES + 26 + 17 + 10
-MAX_SKIPPED_BYTES: Final = 4 * 1024 * 1024  # of a line that is too long, before the client is given up
 
 WRITE_TOGETHER_BYTES: Final = 16 * 1024
 COMMANDS_IN_A_ROW: Final = 100
@@ -88,9 +87,7 @@ class MailProtocol(SMTP):
         self._id = new_id()
         self._tls = ""
         self._patience = Patience(door.limits, self.loop.time())
-        self._fed_bytes = 0
-        self._taken_bytes = 0
-        self._content_from = 0
+        self._inbox = Inbox()
         self._outbox = Outbox(self.loop)
         self._write_paused = False
         self._awaits_command = False
@@ -115,7 +112,7 @@ class MailProtocol(SMTP):
 
     @property
     def has_input(self) -> bool:
-        return self._fed_bytes > self._taken_bytes
+        return self._inbox.waiting_bytes > 0
 
     def send(self, *answers: Reply) -> None:
         """Queue replies; they are written when the loop comes round, or sooner when there are many."""
@@ -130,12 +127,10 @@ class MailProtocol(SMTP):
 
     async def content(self) -> AsyncGenerator[bytes, None]:
         """The message, unstuffed (see data.py). Raises IncompleteReadError when the client is gone."""
-        await self._put_back_crlf()
-        self._content_from = self._taken_bytes
         self._patience.begin_content()
         self._reset_timeout(self._patience.first_look_s)
         self._patience.wait(self.loop.time())
-        async with aclosing(content_chunks(self._reader, self._took)) as chunks:
+        async with aclosing(self._inbox.content()) as chunks:
             async for chunk in chunks:
                 self._patience.go_on(self.loop.time())
                 yield chunk
@@ -150,10 +145,8 @@ class MailProtocol(SMTP):
         (RFC 3207 section 6, CVE-2011-0411). Between that and the handshake nothing waits, so nothing else can come.
         """
         self._outbox.detach()
-        if self.has_input:
-            dropped = await self._reader.read(self._fed_bytes - self._taken_bytes)  # it is there: this does not wait
-            self._took(len(dropped))
-            log.warning("session.injected", bytes=len(dropped))
+        if dropped_bytes := await self._inbox.drop():
+            log.warning("session.injected", bytes=dropped_bytes)
         try:
             stream = await self.loop.start_tls(
                 self._stream,
@@ -177,15 +170,16 @@ class MailProtocol(SMTP):
         self._outbox.attach(self._stream)
         self._session = MailSession(self, self._door, self._flavour)
         super().connection_made(transport)
+        self._inbox.attach(self._reader)
         self._reset_timeout(self._patience.first_look_s)
         log.debug("session.opened", session_id=self._id, client_ip=self.client_ip)
 
     def data_received(self, data: bytes) -> None:
-        if not self._fed_bytes and data.startswith(TLS_HANDSHAKE_RECORD):
+        if not self._inbox.fed_bytes and data.startswith(TLS_HANDSHAKE_RECORD):
             log.info("session.tls_on_plain_port", session_id=self._id)
             self._say_last(replies.UNKNOWN_COMMAND)
             return
-        self._fed_bytes += len(data)
+        self._inbox.fed(len(data))
         super().data_received(data)
 
     def eof_received(self) -> bool | None:
@@ -205,7 +199,7 @@ class MailProtocol(SMTP):
         if self._stream.is_closing():
             self._stream.abort()  # the client does not even read our last reply
             return
-        remaining_s, reply = self._patience.left(self.loop.time(), self._fed_bytes - self._content_from)
+        remaining_s, reply = self._patience.left(self.loop.time(), self._inbox.content_bytes)
         if remaining_s > 0:
             self._reset_timeout(remaining_s)
             return
@@ -311,41 +305,17 @@ class MailProtocol(SMTP):
         return replies.SESSION_TOO_LONG if self._patience.is_session_over(self.loop.time()) else None
 
     async def _read_command(self) -> bytes:
-        """A line with its end. One that is too long is read and thrown away, and comes back as a wrong one."""
+        """A line with its end; empty for one that is too long."""
         self._patience.wait(self.loop.time())
         self._awaits_command = True
-        skipped_bytes = 0
-        while True:
-            try:
-                line = await self._reader.readuntil(b"\n")
-                break
-            except asyncio.LimitOverrunError as overrun:
-                skipped_bytes += len(await self._reader.read(overrun.consumed))
-                if skipped_bytes > MAX_SKIPPED_BYTES:
-                    self._errors += self._limits.max_errors
-                    line = b""
-                    break
-        self._took(skipped_bytes + len(line))
+        try:
+            line = await self._inbox.line()
+        except EndlessLine:
+            self._errors += self._limits.max_errors
+            line = b""
         self._awaits_command = False
         self._patience.go_on(self.loop.time())
-        return b"" if skipped_bytes else line
-
-    def _took(self, count: int) -> None:
-        self._taken_bytes += count
-
-    async def _put_back_crlf(self) -> None:
-        """Put the CRLF of the DATA command before what follows it, where data.py wants it.
-
-        A client that did not wait for 354 has sent some of the content already: it is taken out and fed again.
-        """
-        early = await self._reader.read(self._fed_bytes - self._taken_bytes) if self.has_input else b""
-        is_at_end = self._reader.at_eof()
-        if is_at_end:  # a reader takes no more after its end
-            self._reader = asyncio.StreamReader(limit=STREAM_LIMIT_BYTES, loop=self.loop)
-        self._reader.feed_data(CRLF + early)
-        self._fed_bytes += len(CRLF)
-        if is_at_end:
-            self._reader.feed_eof()
+        return line
 
     def _go_on_over(self, stream: asyncio.Transport) -> None:
         """Read and write through TLS. asyncio has no public way to give a stream another transport (Python 3.11)."""
@@ -375,7 +345,6 @@ class MailProtocol(SMTP):
         self._stream.write_eof()
         try:
             async with asyncio.timeout(LINGER_S):
-                while await self._reader.read(STREAM_LIMIT_BYTES):
-                    pass
+                await self._inbox.drain()
         except TimeoutError:
             log.debug("session.linger_over")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -47,7 +48,7 @@ class Room:
     """A house and its door on a loop of their own: hypothesis calls a test many times, and it is not a coroutine."""
 
     def __init__(self, directory: Path, actor: Actor) -> None:
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._stop: asyncio.Event
         self.mxd: RunningMxd
         self._runner.run(self._open(directory, actor))
