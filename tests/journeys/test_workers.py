@@ -16,22 +16,36 @@ from mailkeep_mxd.binding import require_shareable
 from services.api import ApiClient
 from services.daemon import free_port, wait_until
 from services.lmtp import lmtp_client
-from services.mailkeep import Customer, Mailkeep
+from services.mailkeep import Customer, Mailkeep, installed_mailkeep, wait_for_recipient
 from services.processes import children, is_alive
 
 WORKERS = 2
 SILENCE_S = 5
 
 
-@pytest.fixture
-def database_url() -> str:
-    """What is tested here does not depend on the engine."""
-    return ""
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailkeep]:
+    """One for all, with the API; what is tested here does not depend on the database's engine."""
+    settings = {"MAILKEEP_MXD__WORKERS": str(WORKERS), "MAILKEEP_MXD__SILENCE_S": str(SILENCE_S)}
+    with installed_mailkeep(tmp_path_factory.mktemp("workers"), settings=settings) as installation:
+        installation.start_api()
+        yield installation
 
 
 @pytest.fixture
-def mailkeep_settings() -> dict[str, str]:
-    return {"MAILKEEP_MXD__WORKERS": str(WORKERS), "MAILKEEP_MXD__SILENCE_S": str(SILENCE_S)}
+def customer(installation: Mailkeep, request: pytest.FixtureRequest) -> Customer:
+    """One for each test."""
+    return installation.create_customer(f"{request.node.name[:40]}@customer.test")
+
+
+@pytest.fixture
+def running(installation: Mailkeep, customer: Customer) -> Iterator[Mailkeep]:
+    """With workers, which know the customer."""
+    installation.mxd.log_path.unlink(missing_ok=True)
+    installation.start_mxd()
+    wait_for_recipient(installation, customer.address)
+    yield installation
+    assert installation.mxd.stop() in {0, -signal.SIGKILL}
 
 
 @pytest.fixture
