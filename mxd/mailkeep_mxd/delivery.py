@@ -6,12 +6,16 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from mailkeep.errors import MailkeepError, MessageTooLarge
+import structlog
+
+from mailkeep.errors import MailkeepError, MessageTooLarge, Unavailable
 from mailkeep.services.ingest import AcceptedRecipient, Delivery
 from mailkeep_mxd import replies
 from mailkeep_mxd.faults import log_fault
 from mailkeep_mxd.memory import Reservation
 from mailkeep_mxd.replies import Reply
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 Outcome = Exception | None
 
@@ -50,13 +54,26 @@ async def receive(
     failure = await _feed(delivery, content, reservation, max_bytes)
     if failure is None:
         try:
-            return Received(await delivery.finish())
+            outcomes = await delivery.finish()
         except Exception as error:  # noqa: BLE001 - the edge of the room: each recipient is owed a reply
             failure = error
+        else:
+            _raise_alarm(outcomes)
+            return Received(outcomes)
     if isinstance(failure, MailkeepError):
+        _raise_alarm([failure])
         return Received([failure] * recipients)
     log_fault("message.failed", failure)
     return Received([failure] * recipients, is_fault=True)
+
+
+def _raise_alarm(outcomes: Sequence[Outcome]) -> None:
+    """Mail that we cannot take waits elsewhere, and nobody but the operator can end that. Once for each message."""
+    unavailable = next((outcome for outcome in outcomes if isinstance(outcome, Unavailable)), None)
+    if unavailable is not None:
+        cause = unavailable.__cause__
+        system_says = cause.strerror if isinstance(cause, OSError) else None
+        log.error("message.deferred", reason=type(unavailable).__name__, system_says=system_says)
 
 
 async def _feed(
