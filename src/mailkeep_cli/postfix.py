@@ -84,6 +84,8 @@ def config(
     if mode is Mode.ONE_MACHINE:
         if fingerprint or verify_name or client_chain:
             raise InvalidInput("--fingerprint, --verify-name and --client-chain are for --mode mx: here is no TLS")
+        if settings.lmtp.tls == "required":
+            raise ConfigurationError("lmtp.tls is required, and one machine needs none: use --mode mx, or optional")
         place = _on_this_machine(backend or settings.lmtp.listen)
     else:
         place = _over_a_network(

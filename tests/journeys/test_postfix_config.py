@@ -100,8 +100,16 @@ def test_what_would_not_be_safe_is_not_written(arguments: list[str]) -> None:
         printed(*arguments)
 
 
-def test_it_does_not_write_for_a_policy_listener_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAILKEEP_POLICY__ENABLED", "false")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"POLICY__ENABLED": "false"},
+        {"LMTP__TLS": "required", "LMTP__TLS_CERTIFICATE": "/etc/x.pem", "LMTP__TLS_KEY": "/etc/x.key"},
+    ],
+)
+def test_it_does_not_write_what_mxd_would_not_answer(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"MAILKEEP_{name}", value)
     with pytest.raises(InvalidInput):
         printed("--mode=one-machine")
 

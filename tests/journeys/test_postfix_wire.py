@@ -84,6 +84,7 @@ def test_attack_016_nothing_from_before_starttls_is_run_after_it(
         client.send(f"STARTTLS\r\n{injected}\r\n".encode())
         code, text = client.getreply()
         if code == 220:
+            assert client.sock is not None
             client.sock = context.wrap_socket(client.sock, server_hostname=HOSTNAME)
             client.file = None
             # An injected command that was run would answer first, and MAIL would have opened a transaction.
@@ -123,6 +124,12 @@ async def test_attack_031_mail_in_utf8_is_stored_and_an_address_in_utf8_is_refus
         details = await api.call("GET", f"/api/v1/messages/{message['id']}")
     assert details["envelope"]["mail_from"] == "jürgen@müller.test"
     assert "status=bounced" not in house.postfix.log()
+
+
+def test_postfix_has_nothing_to_warn_of(house: House) -> None:
+    """After all of the above: no process ended badly, no parameter was wrong."""
+    warnings = [line for line in house.postfix.log().splitlines() if "warning:" in line or "fatal:" in line]
+    assert [line for line in warnings if "TLS library problem" not in line] == []  # clients of an older TLS
 
 
 def _two_in_one(house: House, fake_end: bytes) -> tuple[str, bytes]:
