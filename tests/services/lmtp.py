@@ -60,8 +60,12 @@ class LmtpClient:
 
     async def content(self, content: bytes, *, recipients: int) -> list[str]:
         """What follows a 354; one reply for each accepted recipient."""
-        await self.say(dot_stuffed(content))
+        await self.say_content(content)
         return [await self.reply() for _ in range(recipients)]
+
+    async def say_content(self, content: bytes) -> None:
+        """What follows a 354, final dot included."""
+        await self.say(dot_stuffed(content))
 
     async def stuffed_data(self, pieces: Iterable[bytes | memoryview], *, recipients: int) -> list[str]:
         """DATA and what goes over the wire after it, piece by piece, final dot included."""
