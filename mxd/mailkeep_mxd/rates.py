@@ -7,6 +7,7 @@ all addresses after each message, and its check alone takes longer than all else
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -36,6 +37,7 @@ class RollingHour:
 
     def add(self, address_id: str) -> None:
         self._forget()
+        address_id = sys.intern(address_id)  # the table makes a new string of it each time
         self._counts[address_id] = self._counts.get(address_id, 0) + 1
         self._times.append(self._monotonic())
         self._addresses.append(address_id)
