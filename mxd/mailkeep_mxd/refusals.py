@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, Protocol
@@ -144,22 +144,24 @@ class RefusalLog:
 async def running_log(sink: RefusalSink) -> AsyncIterator[RefusalLog]:
     """Hands over what waits each second while the block lasts, and once more at its end."""
     refusals = RefusalLog(sink)
-    keeper = asyncio.create_task(_keep_flushing(refusals))
+    stopping = asyncio.Event()
+    keeper = asyncio.create_task(_keep_flushing(refusals, stopping))
     try:
         yield refusals
     finally:
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
+        stopping.set()  # not cancelled: it may be in the middle of a transaction
         try:
             async with asyncio.timeout(LAST_FLUSH_S):
-                await refusals.flush_safely()
+                await keeper
         except TimeoutError:
             log.warning("refusals.not_taken", reason="stopping")
 
 
-async def _keep_flushing(refusals: RefusalLog) -> None:
-    while True:
-        await asyncio.sleep(FLUSH_EVERY_S)
+async def _keep_flushing(refusals: RefusalLog, stopping: asyncio.Event) -> None:
+    while not stopping.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_EVERY_S):
+                await stopping.wait()
         await refusals.flush_safely()
 
 
