@@ -44,7 +44,7 @@ TLS_HANDSHAKE_S: Final = 30.0
 TLS_HANDSHAKE_RECORD: Final = b"\x16"  # RFC 8446 section 5.1: the first byte of a client that speaks TLS at once
 
 # A browser that was made to speak to us (a cross-protocol attack): nothing of what follows is a command.
-HTTP_VERBS: Final = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE", "PATCH"})
+HTTP_VERBS: Final = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE", "PATCH", "TRACE"})
 # The arguments of these are addresses, and are refused as such (501 5.1.3) whatever they hold.
 _WITH_ADDRESS: Final = frozenset({"MAIL", "RCPT"})
 

@@ -224,20 +224,20 @@ async def out_of_step(stage: Stage) -> None:
 
 @heard_in(replies.IDLE_TOO_LONG)
 async def idle(stage: Stage) -> None:
-    async with stage.talk(lmtp={"idle_timeout_s": 0.1}) as talk:
+    async with stage.talk(lmtp={"idle_timeout_s": 0.5}) as talk:
         await talk.hear(str(replies.IDLE_TOO_LONG), "")
 
 
 @heard_in(replies.TOO_SLOW)
 async def too_slow(stage: Stage) -> None:
-    async with stage.talk(lmtp={"data_timeout_s": 0.1}) as talk:
+    async with stage.talk(lmtp={"data_timeout_s": 0.2}) as talk:
         await talk.play([MAIL, RCPT, DATA])
         await talk.hear(str(replies.TOO_SLOW), "")
 
 
 @heard_in(replies.SESSION_TOO_LONG)
 async def session_too_long(stage: Stage) -> None:
-    async with stage.talk(lmtp={"session_timeout_s": 0.1}) as talk:
+    async with stage.talk(lmtp={"session_timeout_s": 0.5}) as talk:
         await talk.hear(str(replies.SESSION_TOO_LONG), "")
 
 
