@@ -146,6 +146,37 @@ def test_a_client_that_fails_to_shake_hands_leaves_its_place(
     run(test())
 
 
+NO_HANDSHAKES: Final = (
+    b"\0",
+    b"\x16\x03\x01\xff\xff" + b"\0" * 70_000,
+    b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
+    b"\x15\x03\x03\x00\x02\x02\x28",  # an alert
+    b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10",  # SSL 2.0
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"\xff" * 300_000,
+)
+
+
+def test_what_is_no_handshake_ends_the_connection_and_is_no_fault(
+    run: Run, furnished: tuple[Path, Actor], tmp_path: Path, certificate: Certificate
+) -> None:
+    async def test() -> None:
+        async with secured_house(furnished, tmp_path, certificate, max_connections=1) as (_, mxd):
+            with capture_logs() as logs:
+                for garbage in NO_HANDSHAKES:
+                    async with greeted(mxd) as talk:
+                        await talk.play(OPENING)
+                        with contextlib.suppress(OSError):
+                            await talk.say_raw(garbage)
+                            talk.finish_saying()
+                        assert b"250" not in await talk.rest_of_bytes()
+                    await place_is_free(mxd)
+            assert {entry["log_level"] for entry in logs} <= {"debug", "info", "warning"}
+            assert [entry["event"] for entry in logs].count("session.tls_failed") == len(NO_HANDSHAKES)
+
+    run(test())
+
+
 async def place_is_free(mxd: RunningMxd) -> None:
     async with asyncio.timeout(5):
         while True:
