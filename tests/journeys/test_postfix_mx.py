@@ -134,6 +134,25 @@ def test_an_mx_that_starts_while_it_is_cut_off_takes_nothing(house: MxHouse) -> 
     house.wait_for_recipient()
 
 
+async def test_what_is_refused_after_it_was_taken_makes_no_notice(house: MxHouse) -> None:
+    """Not even for a sender of ours, which may be as forged as any other."""
+    async with logged_in(house.mailkeep.url, house.customer) as api:
+        before = [message["subject"] for message in await api.messages()]
+        created = await api.create_address(local_part="short-lived")
+        wait_until(lambda: house.rcpt(created["address"]).startswith("250 "), what="not accepted")
+        assert house.mailkeep.mxd.stop() == 0
+        for sender in (SENDER, house.customer.address, ""):
+            house.send(b"Subject: too late\r\n\r\n", created["address"], sender=sender)
+        await api.call("DELETE", f"/api/v1/addresses/{created['id']}", expect=204)
+
+        house.mailkeep.start_mxd()
+        house.postfix.wait_empty()
+        outcomes = {(delivery.recipient, delivery.dsn) for delivery in house.postfix.deliveries()[-3:]}
+        assert outcomes == {(created["address"], "5.1.1")}
+        assert SENDER not in {delivery.recipient for delivery in house.postfix.deliveries()}
+        assert [message["subject"] for message in await api.messages()] == before
+
+
 async def named(api: ApiClient, subject: str) -> list[dict[str, object]]:
     return [message for message in await api.messages() if message["subject"] == subject]
 

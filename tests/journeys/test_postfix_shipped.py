@@ -96,6 +96,17 @@ async def test_an_inactive_address_is_refused_at_rcpt(house: House) -> None:
     house.require_nothing_taken()
 
 
+async def test_attack_030_an_address_counts_from_when_it_is_made_until_it_is_deleted(house: House) -> None:
+    wanted = f"brand-new@{DOMAIN}"
+    assert rcpt(house, wanted).startswith("550 5.1.1 ")
+    async with logged_in(house.mailkeep.url, house.customer) as client:
+        created = await client.create_address(address=wanted)
+        assert rcpt(house, wanted).startswith("250 ")
+        await client.call("DELETE", f"/api/v1/addresses/{created['id']}", expect=204)
+    wait_until(lambda: rcpt(house, wanted).startswith("550 5.1.1 "), what="not refused", timeout_s=10)
+    house.require_nothing_taken()
+
+
 def test_smtp_is_spoken_as_it_is_written(house: House) -> None:
     with smtplib.SMTP("127.0.0.1", house.postfix.port, timeout=30) as client:
         assert client.docmd(f"MAIL FROM:<{SENDER}>")[0] == 503  # HELO first
