@@ -147,6 +147,7 @@ class MailProtocol(SMTP):
         self._outbox.detach()
         if dropped_bytes := await self._inbox.drop():
             log.warning("session.injected", bytes=dropped_bytes)
+        self._over_ssl = True  # what `eof_received` answers depends on it, and the end may come with the handshake
         try:
             stream = await self.loop.start_tls(
                 self._stream,
@@ -322,7 +323,6 @@ class MailProtocol(SMTP):
         self._stream = self.transport = stream
         self._reader._transport = stream  # type: ignore[attr-defined]  # noqa: SLF001 - pauses and resumes it
         self._writer._transport = stream  # type: ignore[attr-defined]  # noqa: SLF001 - drains it
-        self._over_ssl = True  # what `eof_received` answers depends on it
         self._outbox.attach(stream)
         self._tls = tls_name(stream)
         log.debug("session.tls", tls=self._tls)
