@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import structlog
 
-from mailkeep_mxd.pulse import READY
+from mailkeep_mxd.pulse import BEAT_S, READY
 
 EXIT_WRONG: Final = 2  # a worker that found a setting at fault, and has said so on standard error
 FIRST_DELAY_S: Final = 0.5
@@ -52,7 +52,7 @@ class Workers:
         first, *others = self._ready
         keepers = [asyncio.create_task(self._keep(first))]
         # What is wrong for one is wrong for all, and need be said only once.
-        await self._first_of(self._ready[first].wait(), self._stopping.wait())
+        await self._first_of(self._ready[first].wait(), self._stopping.wait(), *keepers)
         keepers += [asyncio.create_task(self._keep(number)) for number in others]
         try:
             await self._first_of(self._stopping.wait(), *keepers)
@@ -129,8 +129,7 @@ class Workers:
         )
         try:
             while True:
-                async with asyncio.timeout(self._silence_s):
-                    heard = await reader.read(1024)
+                heard = await self._hear(reader)
                 if not heard:
                     return True
                 if READY in heard:
@@ -140,6 +139,15 @@ class Workers:
             return False
         finally:
             transport.close()
+
+    async def _hear(self, reader: asyncio.StreamReader) -> bytes:
+        """Raises TimeoutError. Listens twice: if it was we who were held up, the beats are there already."""
+        try:
+            async with asyncio.timeout(self._silence_s):
+                return await reader.read(1024)
+        except TimeoutError:
+            async with asyncio.timeout(2 * BEAT_S):
+                return await reader.read(1024)
 
     async def _end(self, keepers: Sequence[asyncio.Task[None]]) -> None:
         """SIGTERM to all; SIGKILL to whoever has not ended after STOP_S."""

@@ -152,7 +152,7 @@ class Mxd(Section):
     )
     silence_s: float = Field(
         default=30,
-        ge=5,
+        ge=3,
         description="how long the event loop of one of several workers may hang before it is killed and restarted",
     )
 

@@ -50,6 +50,12 @@ class Load:
 
 
 @pytest.fixture
+def database_url() -> str:
+    """What is tested here does not depend on the engine."""
+    return ""
+
+
+@pytest.fixture
 def mailkeep_settings() -> dict[str, str]:
     return {"MAILKEEP_MXD__WORKERS": "2"}
 
