@@ -43,6 +43,7 @@ class House:
     def require_nothing_taken(self) -> None:
         """Postfix holds no mail, and made none."""
         assert self.postfix.queue() == []
+        self.postfix.catch_up()
         assert "status=bounced" not in self.postfix.log()
         assert "postfix/bounce" not in self.postfix.log()
 

@@ -36,6 +36,7 @@ def test_who_talks_before_the_greeting_is_refused(tmp_path: Path) -> None:
             connection.sendall(commands.encode())
             replies = b"".join(iter(lambda: connection.recv(4_096), b"")).decode()
         assert "550 5.5.1 Protocol error" in replies or "521 5.5.1 Protocol error" in replies, replies
+        postfix.catch_up()
         assert "PREGREET" in postfix.log()
 
 
@@ -56,6 +57,7 @@ def test_one_client_gets_no_more_than_its_share(tmp_path: Path) -> None:
             assert first.mail(SENDER)[0] == 450
         outcomes = [_refused(postfix) for _ in range(4)]
         assert outcomes[-1] == 421
+        postfix.catch_up()
         log = postfix.log()
     for what in (
         "Connection concurrency",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -173,8 +174,15 @@ class Postfix:
         self.run("postqueue", "-f")
 
     def wait_empty(self, *, timeout_s: float = 60) -> None:
-        """Raises ServiceFailed when mail is left in the queue."""
+        """The log is whole then. Raises ServiceFailed when mail is left in the queue."""
         wait_until(lambda: not self.queue(), what="Postfix still holds mail", timeout_s=timeout_s)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Wait until all that has happened stands in the log: postlogd writes it a moment later, in order."""
+        mark = f"caught up {secrets.token_hex(8)}"
+        self.run("postlog", mark)
+        wait_until(lambda: mark in self.log(), what="the log does not catch up")
 
     def run(self, program: str, *arguments: str) -> str:
         """What a command of Postfix prints about this instance. Raises CalledProcessError."""
