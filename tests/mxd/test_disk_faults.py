@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, event
 from structlog.testing import capture_logs
 
 from mxd.conversation import Conversation
@@ -75,15 +76,27 @@ async def test_attack_065_066_a_disk_that_fails_means_later(
 
 
 async def test_attack_065_a_full_database_means_later(lmtp: Conversation, house: House) -> None:
-    async with house.core.database.write() as connection:
-        before = (await connection.execute(text("PRAGMA max_page_count"))).scalar_one()
-        await connection.execute(text("PRAGMA max_page_count=1"))  # SQLite takes the pages that it has for the least
-    await deliver(lmtp, LARGE, "451 4.3.0", "451 4.3.0")
-    assert await house.messages() == []
-    async with house.core.database.write() as connection:
-        await connection.execute(text(f"PRAGMA max_page_count={before}"))
-    await deliver(lmtp, LARGE, "250", "250")
+    engine = house.core.database.engine.sync_engine
+    with every_connection(engine, "PRAGMA max_page_count=1"):  # SQLite takes the pages that it has for the least
+        await deliver(lmtp, LARGE, "451 4.3.0", "451 4.3.0")
+        assert await house.messages() == []
+    with every_connection(engine, "PRAGMA max_page_count=1073741823"):
+        await deliver(lmtp, LARGE, "250", "250")
     assert len(await house.messages()) == 2
+
+
+@contextmanager
+def every_connection(engine: Engine, statement: str) -> Iterator[None]:
+    """Say it on whichever connection of the pool is taken."""
+
+    def say(connection: Any, *_: object) -> None:
+        connection.execute(statement).close()
+
+    event.listen(engine, "checkout", say)
+    try:
+        yield
+    finally:
+        event.remove(engine, "checkout", say)
 
 
 async def test_attack_065_a_blob_directory_that_comes_back(lmtp: Conversation, house: House, tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ class Part(Message):
     body: Body | None = None
 
     def declared_type(self) -> str:
-        """`maintype/subtype` as the sender declared it, in lower case."""
-        return super().get_content_type()
+        """`maintype/subtype` as the sender declared it, in lower case, without what it was followed by."""
+        return super().get_content_type().split(maxsplit=1)[0]
 
     def get_content_type(self) -> str:
         """For the feed parser, which descends into message/*: to its reader an attached message is a file."""
@@ -167,6 +167,8 @@ class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
             at = self._take_header_rest(text, at, lines, final=final)
         if at > start:
             self._push([line for line in lines if self._header_fits(line)])
+            # Headers may end in a boundary, without an empty line between: see _take_body.
+            self._after_boundary_like = not self._in_headers and lines[-1][0] == "-"
         return at
 
     def _take_header_rest(self, text: str, at: int, lines: list[str], *, final: bool) -> int:
