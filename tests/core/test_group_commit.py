@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from mailkeep.errors import Unavailable
 from mailkeep.services.group_commit import MAX_BATCH, MAX_BATCH_BYTES, GroupCommit
 
 
@@ -45,3 +46,19 @@ async def test_a_batch_is_limited_in_number() -> None:
 @pytest.mark.parametrize("weight", [MAX_BATCH_BYTES, MAX_BATCH_BYTES * 3])
 async def test_a_batch_is_limited_in_bytes(weight: int) -> None:
     assert await committed([5, weight, 7, weight]) == [[5], [weight], [7], [weight]]
+
+
+async def test_whoever_waits_can_be_refused_with_the_batch() -> None:
+    async def commit(batch: Sequence[int]) -> list[int]:
+        await asyncio.sleep(0.01)
+        if 0 in batch:
+            group.refuse_waiting(Unavailable("away"))
+        return list(batch)
+
+    group: GroupCommit[int, int] = GroupCommit(commit, weigh=lambda _: 0)
+    async with group.running():
+        first = asyncio.create_task(group.submit(0))
+        await asyncio.sleep(0.001)
+        with pytest.raises(Unavailable):
+            await group.submit(1)
+        assert (await first, await group.submit(2)) == (0, 2)

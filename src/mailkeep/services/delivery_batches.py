@@ -72,6 +72,8 @@ class DeliveryBatches:
             await self._store(batch)
         except Unavailable as error:
             log.warning("ingest.unavailable", reason=type(error).__name__, deliveries=len(batch))
+            # An engine that hangs is not asked again for those who have waited as long.
+            self._group.refuse_waiting(error)
             return [[error] * len(unit.messages) for unit in batch]
         except REFUSALS as error:
             log.warning("ingest.batch_failed", reason=type(error).__name__, deliveries=len(batch))

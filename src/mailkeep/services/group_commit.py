@@ -57,6 +57,12 @@ class GroupCommit(Generic[Item, Result]):
         self._arrived.set()
         return await future
 
+    def refuse_waiting(self, error: Exception) -> None:
+        """Raise an error to everybody who waits for a later batch: what `commit` met would only hold them up longer."""
+        waiting, self._waiting = self._waiting, []
+        for _, future in waiting:
+            _fail(future, error)
+
     async def _run(self) -> None:
         try:
             await self._commit_all()
