@@ -14,7 +14,9 @@ from sqlalchemy import func, select
 
 from core.conftest import POLICY, Customer, deliver, new_customer, settings_for
 from mailkeep.bootstrap import Core, open_core
+from mailkeep.domain.message import Transport
 from mailkeep.errors import MessageTooLarge, StorageUnavailable
+from mailkeep.services.ingest import AcceptedRecipient, Incoming
 from mailkeep.storage.schema import attachments, contents, messages
 from mailkeep.storage.upgrade import upgrade_schema
 
@@ -115,9 +117,6 @@ async def test_no_row_without_its_blob(core: Core, alice: Customer) -> None:
 
 
 async def test_what_is_abandoned_leaves_nothing(core: Core, alice: Customer) -> None:
-    from mailkeep.domain.message import Transport
-    from mailkeep.services.ingest import AcceptedRecipient, Incoming
-
     recipient = AcceptedRecipient(alice.address.address, None, alice.recipient())
     head = b"Content-Type: application/zip\r\n\r\n"
     async with core.ingest.begin(Incoming("", (recipient,), Transport())) as delivery:
@@ -170,3 +169,19 @@ async def test_waiting_ends_when_mail_arrives(core: Core, alice: Customer) -> No
         await deliver(core, MAIL, alice.recipient())
     assert waiting.result()
     assert not await core.inbox.wait_newer(alice.actor, 1, timeout_s=0.01)
+
+
+async def test_a_delivery_given_up_in_haste_is_no_longer_under_way(core: Core, alice: Customer) -> None:
+    """Its session was cancelled while the spools were given up; what is noted at a crash was really going on."""
+    recipient = AcceptedRecipient(alice.address.address, None, alice.recipient())
+    free = core.ingest._underway._free
+    before = len(free)
+    delivery = core.ingest.begin(Incoming("", (recipient,), Transport(), queue_id="mx.test/4XyZ12345"))
+    await delivery.feed(b"Subject: x\r\n\r\n")
+    await delivery.feed(b"x" * 60_000)
+    assert len(free) == before - 1
+    giving_up = asyncio.create_task(delivery.abandon())
+    await asyncio.sleep(0)
+    giving_up.cancel()
+    await asyncio.gather(giving_up, return_exceptions=True)
+    assert len(free) == before

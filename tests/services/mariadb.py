@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import itertools
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -105,13 +104,10 @@ def _install(data: Path) -> None:
 def running_mariadb() -> Iterator[MariaDb]:
     """A started server, ended and removed at the end. Raises ServiceMissing, ServiceFailed."""
     # Not pytest's tmp_path: the path of a unix socket has at most 107 bytes.
-    directory = Path(tempfile.mkdtemp(prefix="mailkeep-mariadb-"))
-    try:
-        server = MariaDb(directory)
+    with tempfile.TemporaryDirectory(prefix="mailkeep-mariadb-") as directory:
+        server = MariaDb(Path(directory))
         try:
             server.start()
             yield server
         finally:
             server.daemon.kill()
-    finally:
-        shutil.rmtree(directory)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -42,13 +41,10 @@ class Redis:
 @contextmanager
 def running_redis() -> Iterator[Redis]:
     """A started server, ended and removed at the end. Raises ServiceMissing, ServiceFailed."""
-    directory = Path(tempfile.mkdtemp(prefix="mailkeep-redis-"))
-    try:
-        server = Redis(directory)
+    with tempfile.TemporaryDirectory(prefix="mailkeep-redis-") as directory:
+        server = Redis(Path(directory))
         try:
             server.start()
             yield server
         finally:
             server.daemon.kill()
-    finally:
-        shutil.rmtree(directory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import encodings
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from encodings.aliases import aliases
 from typing import Final
@@ -50,7 +51,7 @@ class FilesBudget:
             raise MessageTooLarge("the attachments are too large")
 
 
-class Body:
+class Body(ABC):
     """A part's content: holds the last line break back, which may belong to the boundary after it (RFC 2046 5.1.1)."""
 
     def __init__(self, decoder: Decoder) -> None:
@@ -69,8 +70,9 @@ class Body:
         self._break = b""
         self._take(self.decoder.finish())
 
+    @abstractmethod
     def _take(self, data: bytes) -> None:
-        raise NotImplementedError
+        """Decoded bytes, in order."""
 
 
 class TextBody(Body):

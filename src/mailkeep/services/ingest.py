@@ -176,12 +176,15 @@ class Delivery:
 
     async def abandon(self) -> None:
         """Give up what was spooled. Does nothing after `finish` has stored it."""
-        if self._size_bytes > INLINE_BYTES:
-            await self._in_thread(self._discard)
-        else:
-            self._discard()
-        if self._mark is not None:
-            self._mark.end()
+        try:
+            if self._size_bytes > INLINE_BYTES:
+                await self._in_thread(self._discard)
+            else:
+                self._discard()
+        finally:
+            # Also when the session is cancelled meanwhile: a mark that stays would count at the next crash.
+            if self._mark is not None:
+                self._mark.end()
 
     def _note(self, beginning: bytes) -> None:
         """Before anything of it is parsed, note that we begin; what has brought processes down is not parsed again."""
