@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from mailkeep.domain.message import Attachment, Envelope, Mailbox, MessageDetail, MessageSummary, SafeHtml, Transport
+from mailkeep.domain.mailbox import Mailbox
+from mailkeep.domain.message import Attachment, Envelope, MessageDetail, MessageSummary, SafeHtml, Transport
 from mailkeep_api.schemas.addresses import AddressText
 from mailkeep_api.schemas.shapes import MAX_PAGE, Flag, In, Instant, Out, Query, Seq
 

@@ -6,13 +6,8 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-
-@dataclass(frozen=True, slots=True)
-class Mailbox:
-    """A name and an addr-spec, decoded (RFC 5322 section 3.4); either may be empty."""
-
-    name: str
-    address: str
+from mailkeep.domain.mailbox import Mailbox
+from mailkeep.domain.structure import MimePart
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +31,11 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A part that is kept as a file. `content_id` is the part's Content-ID without its brackets."""
+    """A part that is kept as a file.
+
+    `content_id` is the part's Content-ID without its brackets, `section` its place in the tree (see MimePart).
+    `malware` is what a scanner found in it, by the scanner's name; empty when it found nothing, or did not look.
+    """
 
     id: str
     filename: str
@@ -46,7 +45,9 @@ class Attachment:
     sha256: str
     disposition: str
     content_id: str
+    section: str
     blob_key: str
+    malware: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,16 @@ class SafeHtml:
 
 @dataclass(frozen=True, slots=True)
 class MessageDetail:
-    """A message as its own page shows it. `html` is as received: sanitise it before anybody looks at it."""
+    """A message as its own page shows it. `html` is as received: sanitise it before anybody looks at it.
+
+    `senders` are all mailboxes of From. `structure` is None when the message could not be taken apart. `malware` is
+    what a scanner found in the message as a whole; empty when it found nothing, or did not look.
+    """
 
     summary: MessageSummary
     envelope: Envelope
     transport: Transport
+    senders: tuple[Mailbox, ...]
     to: tuple[Mailbox, ...]
     cc: tuple[Mailbox, ...]
     reply_to: tuple[Mailbox, ...]
@@ -95,6 +101,8 @@ class MessageDetail:
     html: str | None
     attachments: tuple[Attachment, ...] = field(default=())
     defects: tuple[str, ...] = field(default=())
+    structure: MimePart | None = None
+    malware: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from email.header import decode_header
 from email.utils import getaddresses, parsedate_to_datetime
 from typing import Final
 
-from mailkeep.domain.message import Mailbox
+from mailkeep.domain.mailbox import Mailbox
 from mailkeep.mail.body import decode_text
 from mailkeep.mail.limits import MAX_ADDRESS_HEADER, MAX_COMMENTS, MAX_MAILBOXES, MAX_NAME
 

@@ -15,7 +15,8 @@ from typing import Final
 import nh3
 import structlog
 
-from mailkeep.domain.message import Mailbox
+from mailkeep.domain.mailbox import Mailbox
+from mailkeep.domain.structure import MimePart
 from mailkeep.errors import MailkeepError
 from mailkeep.mail import headers
 from mailkeep.mail.attachments import DETECT_BYTES, detect_type, display_name, media_type
@@ -42,6 +43,7 @@ class ParsedFile:
     sha256: str
     disposition: str
     content_id: str
+    section: str
     spool: Spool
 
 
@@ -53,7 +55,7 @@ class ParsedMessage:
     """
 
     headers: tuple[tuple[str, str], ...]
-    sender: Mailbox
+    senders: tuple[Mailbox, ...]
     to: tuple[Mailbox, ...]
     cc: tuple[Mailbox, ...]
     reply_to: tuple[Mailbox, ...]
@@ -65,14 +67,20 @@ class ParsedMessage:
     snippet: str
     files: tuple[ParsedFile, ...]
     defects: tuple[str, ...]
+    structure: MimePart | None
     queue_id: str
     received_tls: str
     received_count: int
 
+    @property
+    def sender(self) -> Mailbox:
+        """The first mailbox of From."""
+        return self.senders[0] if self.senders else Mailbox("", "")
+
 
 UNPARSED: Final = ParsedMessage(
     headers=(),
-    sender=Mailbox("", ""),
+    senders=(),
     to=(),
     cc=(),
     reply_to=(),
@@ -84,6 +92,7 @@ UNPARSED: Final = ParsedMessage(
     snippet="",
     files=(),
     defects=("parse_failed",),
+    structure=None,
     queue_id="",
     received_tls="",
     received_count=0,
@@ -142,7 +151,6 @@ class MessageParser:
         parts = list(_leaves(root))
         text, html_text, files = self._contents(parts)
         fields = tuple((name, headers.unfold(value)) for name, value in root.raw_items())
-        senders = _mailboxes(fields, "from", defects)
         moment = headers.date(_first(fields, "date"))
         if moment is None:
             defects.add("date_unreadable" if _first(fields, "date") else "date_missing")
@@ -154,7 +162,7 @@ class MessageParser:
             defects.add("text_truncated")
         return ParsedMessage(
             headers=fields,
-            sender=senders[0] if senders else Mailbox("", ""),
+            senders=_mailboxes(fields, "from", defects),
             to=_mailboxes(fields, "to", defects),
             cc=_mailboxes(fields, "cc", defects),
             reply_to=_mailboxes(fields, "reply-to", defects),
@@ -166,6 +174,7 @@ class MessageParser:
             snippet=_snippet(text, html_text),
             files=files,
             defects=tuple(sorted(defects)),
+            structure=None,
             queue_id=headers.queue_id(_first(fields, "received")),
             received_tls=headers.received_tls(_first(fields, "received")),
             received_count=sum(name.lower() == "received" for name, _ in fields),
@@ -215,6 +224,7 @@ def _file(part: Part, body: FileBody) -> ParsedFile:
         sha256=body.sha256,
         disposition=_disposition(part) if _disposition(part) in {"attachment", "inline"} else "",
         content_id=headers.unfold(str(part.get("content-id", ""))).strip("<>")[:255],
+        section="",
         spool=body.spool,
     )
 

@@ -59,6 +59,7 @@ class Inbox:
             summary=stored.summary,
             envelope=stored.envelope,
             transport=stored.transport,
+            senders=content.senders,
             to=content.to,
             cc=content.cc,
             reply_to=content.reply_to,
@@ -69,6 +70,8 @@ class Inbox:
             html=content.html,
             attachments=content.attachments,
             defects=content.defects,
+            structure=content.structure,
+            malware=content.malware,
         )
 
     async def safe_html(self, detail: MessageDetail) -> SafeHtml:

@@ -231,12 +231,14 @@ class Delivery:
             message_id=parsed.message_id,
             date=parsed.date,
             headers=parsed.headers,
+            senders=parsed.senders,
             to=parsed.to,
             cc=parsed.cc,
             reply_to=parsed.reply_to,
             text=parsed.text,
             html=parsed.html,
             defects=parsed.defects,
+            structure=parsed.structure,
             attachments=tuple(attachment for attachment, _ in files),
         )
         return content, {source_key: self._source, **{attachment.blob_key: spool for attachment, spool in files}}
@@ -298,6 +300,7 @@ def _attachment(file: ParsedFile) -> Attachment:
         sha256=file.sha256,
         disposition=file.disposition,
         content_id=file.content_id,
+        section=file.section,
         # The hash leads, so that nobody chooses where a file lies; the id makes it one message's own.
         blob_key=f"attachments/{file.sha256[:2]}/{file.sha256[:16]}-{attachment_id}-{stored_name(file.filename)}",
     )

@@ -10,9 +10,12 @@ from typing import Any, Final
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mailkeep.domain.message import Attachment, Mailbox
+from mailkeep.domain.mailbox import Mailbox
+from mailkeep.domain.message import Attachment
+from mailkeep.domain.structure import MimePart
 from mailkeep.errors import NotFound
 from mailkeep.mail.attachments import OCTET_STREAM
+from mailkeep.storage import structures
 from mailkeep.storage.schema import attachments, contents, messages
 
 # The defect of a message whose words the database would not take.
@@ -30,13 +33,16 @@ class Content:
     message_id: str
     date: datetime | None
     headers: tuple[tuple[str, str], ...]
+    senders: tuple[Mailbox, ...]
     to: tuple[Mailbox, ...]
     cc: tuple[Mailbox, ...]
     reply_to: tuple[Mailbox, ...]
     text: str | None
     html: str | None
     defects: tuple[str, ...]
+    structure: MimePart | None
     attachments: tuple[Attachment, ...]
+    malware: str = ""
 
 
 def without_words(content: Content) -> Content:
@@ -46,12 +52,14 @@ def without_words(content: Content) -> Content:
         message_id="",
         date=None,
         headers=(),
+        senders=(),
         to=(),
         cc=(),
         reply_to=(),
         text=None,
         html=None,
         defects=tuple(sorted({*content.defects, NOT_STORABLE})),
+        structure=None,
         attachments=tuple(_without_words(attachment) for attachment in content.attachments),
     )
 
@@ -76,12 +84,15 @@ async def get(connection: AsyncConnection, content_id: str) -> Content:
         message_id=row.message_id,
         date=row.date,
         headers=tuple((name, value) for name, value in row.headers),
+        senders=_mailboxes(row.recipients.get("from", ())),
         to=_mailboxes(row.recipients["to"]),
         cc=_mailboxes(row.recipients["cc"]),
         reply_to=_mailboxes(row.recipients["reply_to"]),
         text=row.text,
         html=row.html,
         defects=tuple(row.defects),
+        structure=None if row.structure is None else structures.read(row.structure),
+        malware=row.malware,
         attachments=await _attachments(connection, content_id),
     )
 
@@ -121,7 +132,9 @@ async def _attachments(connection: AsyncConnection, content_id: str) -> tuple[At
             sha256=row.sha256,
             disposition=row.disposition,
             content_id=row.mime_content_id,
+            section=row.section,
             blob_key=row.blob_key,
+            malware=row.malware,
         )
         for row in await connection.execute(query)
     )
@@ -137,6 +150,7 @@ def _content_values(content: Content) -> dict[str, Any]:
         "date": content.date,
         "headers": content.headers,
         "recipients": {
+            "from": [(mailbox.name, mailbox.address) for mailbox in content.senders],
             "to": [(mailbox.name, mailbox.address) for mailbox in content.to],
             "cc": [(mailbox.name, mailbox.address) for mailbox in content.cc],
             "reply_to": [(mailbox.name, mailbox.address) for mailbox in content.reply_to],
@@ -144,6 +158,8 @@ def _content_values(content: Content) -> dict[str, Any]:
         "text": content.text,
         "html": content.html,
         "defects": content.defects,
+        "structure": None if content.structure is None else structures.written(content.structure),
+        "malware": content.malware,
     }
 
 
@@ -161,6 +177,8 @@ def _attachment_values(content: Content, position: int) -> dict[str, Any]:
         "disposition": attachment.disposition,
         "mime_content_id": attachment.content_id,
         "blob_key": attachment.blob_key,
+        "section": attachment.section,
+        "malware": attachment.malware,
     }
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mailkeep.domain.message import Envelope, Mailbox, MessageQuery, MessageSummary, Transport
+from mailkeep.domain.mailbox import Mailbox
+from mailkeep.domain.message import Envelope, MessageQuery, MessageSummary, Transport
 from mailkeep.errors import NotFound
 from mailkeep.storage.schema import addresses, messages
 

@@ -115,6 +115,8 @@ contents = Table(
     Column("text", LongText),
     Column("html", LongText),
     Column("defects", LongJson, nullable=False),
+    Column("structure", LongJson),
+    Column("malware", String(255), nullable=False, server_default=""),
     **_MYSQL,
 )
 
@@ -161,6 +163,8 @@ attachments = Table(
     Column("disposition", String(32), nullable=False),
     Column("mime_content_id", String(255), nullable=False),
     Column("blob_key", String(255), nullable=False),
+    Column("section", String(255), nullable=False, server_default=""),
+    Column("malware", String(255), nullable=False, server_default=""),
     UniqueConstraint("content_id", "position"),
     **_MYSQL,
 )

@@ -15,7 +15,7 @@ Sha256Hex = String(64).with_variant(mysql.CHAR(64, charset="ascii", collation="a
 LongText = Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
 # SQLite gives its row number only to a column declared INTEGER; it holds 64 bits all the same.
 BigNumber = BigInteger().with_variant(Integer(), "sqlite")
-LongJson = JSON()
+LongJson = JSON(none_as_null=True)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
