@@ -6,7 +6,6 @@ The pages use these too, so that one rule holds for both doors.
 from __future__ import annotations
 
 import re
-import unicodedata
 from contextlib import aclosing
 from typing import Final
 from urllib.parse import quote
@@ -14,6 +13,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from mailkeep.domain.message import Download, SafeHtml
+from mailkeep.mail.filenames import safe_name
 from mailkeep_api.headers import HOSTILE_CONTENT_CSP
 
 HOSTILE_CONTENT_HEADERS: Final = {
@@ -23,8 +23,6 @@ HOSTILE_CONTENT_HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-MAX_FILENAME_CHARS: Final = 150
-_RESERVED: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", re.IGNORECASE)  # names Windows keeps
 _MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+\-]{1,100}/[A-Za-z0-9!#$&^_.+\-]{1,100}")  # RFC 6838 section 4.2
 _OCTET_STREAM: Final = "application/octet-stream"
 
@@ -79,25 +77,6 @@ def download_headers(download: Download) -> dict[str, str]:
 
 def content_disposition(filename: str) -> str:
     """`attachment` with the name twice: for old clients in ASCII, and as it is (RFC 6266 section 4.3, RFC 8187)."""
-    name = safe_filename(filename)
+    name = safe_name(filename)
     fallback = re.sub(r"[^A-Za-z0-9 !#$&+\-.^_{}~()\[\]=,@]", "_", name)
     return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{quote(name, safe='')}"
-
-
-def safe_filename(filename: str) -> str:
-    """A sender's file name made harmless: one path segment, no control or direction characters, not too long."""
-    segment = re.split(r"[/\\]", filename)[-1]
-    # Cc and Cf hold controls and direction overrides, Cs the halves of surrogate pairs, Zl and Zp line breaks.
-    visible = "".join(c for c in segment if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
-    name = _shortened(visible.strip(" ."))
-    if not name:
-        return "attachment"
-    return f"_{name}" if _RESERVED.match(name) else name
-
-
-def _shortened(name: str) -> str:
-    """At most MAX_FILENAME_CHARS, with the extension kept."""
-    stem, dot, extension = name.rpartition(".")
-    if len(name) <= MAX_FILENAME_CHARS or not dot or len(extension) > 20:
-        return name[:MAX_FILENAME_CHARS]
-    return f"{stem[: MAX_FILENAME_CHARS - len(extension) - 1]}.{extension}"

@@ -1,14 +1,11 @@
-"""Files in mail: the name shown, the name stored, the type declared and the type found."""
+"""Files in mail: the type declared and the type found."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final
 
 import puremagic
-
-from mailkeep.mail.limits import MAX_FILENAME
 
 # What a browser may be told; anything else is a stream of bytes. None of these can carry a script.
 SAFE_TYPES: Final = frozenset(
@@ -28,27 +25,7 @@ SAFE_TYPES: Final = frozenset(
 )
 OCTET_STREAM: Final = "application/octet-stream"
 DETECT_BYTES: Final = 8 * 1024
-_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
-_STORED_NAME: Final = 80
-
-
-def display_name(filename: str) -> str:
-    """A name to show: no control or direction character, no directory; `attachment` when nothing is left."""
-    visible = "".join(char for char in filename[:MAX_FILENAME] if unicodedata.category(char) not in _INVISIBLE)
-    name = re.split(r"[/\\]", visible)[-1].strip()
-    return name if name.strip(".") else "attachment"
-
-
-def stored_name(filename: str) -> str:
-    """A name for a file or an object key: ASCII letters, digits, `.`, `_`, `-`; never empty, never hidden."""
-    ascii_name = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
-    name = _UNSAFE.sub("_", ascii_name).strip("._-")
-    stem, dot, suffix = name.rpartition(".")
-    if dot and len(suffix) <= 10:
-        return f"{stem[: _STORED_NAME - 11]}.{suffix}"
-    return name[:_STORED_NAME] or "attachment"
 
 
 def media_type(declared: str) -> str:

@@ -19,8 +19,9 @@ from mailkeep.domain.mailbox import Mailbox
 from mailkeep.domain.structure import MimePart
 from mailkeep.errors import MailkeepError
 from mailkeep.mail import headers
-from mailkeep.mail.attachments import DETECT_BYTES, detect_type, display_name, media_type
+from mailkeep.mail.attachments import DETECT_BYTES, detect_type, media_type
 from mailkeep.mail.body import Body, FileBody, FilesBudget, TextBody, TextBudget, decode_text
+from mailkeep.mail.filenames import safe_name
 from mailkeep.mail.limits import MAX_ENCODED_SUBJECT, MAX_MESSAGE_ID, MAX_SNIPPET, MAX_SUBJECT
 from mailkeep.mail.mime import MimeParser, Part
 from mailkeep.mail.spool import Spool
@@ -217,7 +218,7 @@ def _file(part: Part, body: FileBody) -> ParsedFile:
     declared = media_type(part.declared_type())
     name = _filename(part) or ("message.eml" if declared == "message/rfc822" else "attachment")
     return ParsedFile(
-        filename=display_name(name),
+        filename=safe_name(name),
         declared_type=declared,
         detected_type=detect_type(body.spool.head(DETECT_BYTES)),
         size_bytes=body.spool.size_bytes,

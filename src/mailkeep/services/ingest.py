@@ -25,7 +25,7 @@ from mailkeep.domain.ids import new_id
 from mailkeep.domain.message import Attachment, Transport
 from mailkeep.domain.recipient import Recipient
 from mailkeep.errors import MailkeepError, MailLoop, StorageUnavailable
-from mailkeep.mail.attachments import stored_name
+from mailkeep.mail.filenames import stored_name
 from mailkeep.mail.headers import queue_id_at
 from mailkeep.mail.limits import MAX_RECEIVED
 from mailkeep.mail.parse import MessageParser, ParsedFile, ParsedMessage

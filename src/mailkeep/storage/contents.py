@@ -15,6 +15,7 @@ from mailkeep.domain.message import Attachment
 from mailkeep.domain.structure import MimePart
 from mailkeep.errors import NotFound
 from mailkeep.mail.attachments import OCTET_STREAM
+from mailkeep.mail.filenames import safe_name
 from mailkeep.storage import structures
 from mailkeep.storage.schema import attachments, contents, messages
 
@@ -125,7 +126,8 @@ async def _attachments(connection: AsyncConnection, content_id: str) -> tuple[At
     return tuple(
         Attachment(
             id=row.id,
-            filename=row.filename,
+            # Today's rule for yesterday's mail.
+            filename=safe_name(row.filename),
             declared_type=row.declared_type,
             detected_type=row.detected_type,
             size_bytes=row.size_bytes,
