@@ -16,6 +16,7 @@ from typing import Final
 
 import pytest
 
+from services.clamd import Clamd, running_clamd
 from services.mailkeep import DOMAIN, Mailkeep, installed_mailkeep
 from services.mariadb import MariaDb, running_mariadb
 from services.postfix import Postfix, running_postfix, small_configuration
@@ -60,6 +61,20 @@ def redis_server() -> Iterator[Redis]:
     """An empty Redis of the test's own."""
     with ExitStack() as stack:
         yield required(stack, running_redis())
+
+
+@pytest.fixture(scope="session")
+def clamd() -> Iterator[Clamd]:
+    """One server for the session, which goes on running; it knows the EICAR test file."""
+    with ExitStack() as stack:
+        yield required(stack, running_clamd())
+
+
+@pytest.fixture
+def own_clamd() -> Iterator[Clamd]:
+    """A server of the test's own, which it may stop."""
+    with ExitStack() as stack:
+        yield required(stack, running_clamd())
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])

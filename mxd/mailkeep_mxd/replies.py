@@ -57,6 +57,7 @@ NO_MEMORY: Final = Reply(452, "4.3.1", "too much mail is arriving at present, tr
 TRY_AGAIN: Final = Reply(451, "4.3.0", "not possible at present, try again later")
 
 MAIL_LOOP: Final = Reply(554, "5.4.6", "too many hops: the message is in a loop")
+INFECTED: Final = Reply(550, "5.7.1", "malware was found in the message")
 
 BAD_RECIPIENT: Final = Reply(501, "5.1.3", "the recipient is no address that could exist here")
 BAD_SENDER: Final = Reply(501, "5.1.7", "the sender is not an address")
@@ -89,6 +90,7 @@ SHUTTING_DOWN: Final = Reply(421, "4.3.2", "shutting down, try again later")
 _BY_ERROR: Final[tuple[tuple[type[Exception], Reply], ...]] = (
     (errors.MessageTooLarge, TOO_LARGE),
     (errors.MailLoop, MAIL_LOOP),
+    (errors.Infected, INFECTED),
     (errors.QuotaExceeded, RECIPIENT_OVER_QUOTA),
     (errors.RateExceeded, RATE_EXCEEDED),
     (errors.MemoryBudgetExceeded, NO_MEMORY),

@@ -23,6 +23,7 @@ from mailkeep.services.ingest import Ingest, open_ingest
 from mailkeep.services.passwords import Passwords
 from mailkeep.services.recipients import RecipientsFeed
 from mailkeep.services.refusals import Refusals
+from mailkeep.services.scanning import open_scanner
 from mailkeep.services.sessions import Sessions
 from mailkeep.services.tokens import Tokens
 from mailkeep.storage.blobs.blob_store import BlobStore
@@ -64,7 +65,13 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         batches = DeliveryBatches(database, hints, tier_of=settings.tier)
         async with (
             batches.running(),
-            open_ingest(batches, blobs, underway_dir=settings.data_dir / "underway", clock=clock) as ingest,
+            open_ingest(
+                batches,
+                blobs,
+                open_scanner(settings.scan),
+                underway_dir=settings.data_dir / "underway",
+                clock=clock,
+            ) as ingest,
         ):
             yield Core(
                 settings=settings,

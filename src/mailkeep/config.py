@@ -200,6 +200,41 @@ class Rates(Section):
         return self.storage_url.get_secret_value() == self.MEMORY
 
 
+class Scan(Section):
+    """[scan]: ClamAV looks at each message before it is stored; what it cannot look at gets 451 4.3.0."""
+
+    UNIX_PREFIX: ClassVar[str] = "unix:"
+
+    mode: Literal["off", "quarantine", "reject"] = Field(
+        default="off",
+        description="quarantine: infected mail is stored, its source and the infected attachments are given to nobody; "
+        "reject: it gets 550 5.7.1",
+    )
+    clamd: str = Field(default="", description="host:port, or unix:/path; clamd must take streams as large as our mail")
+    timeout_s: float = Field(
+        default=60, gt=0, description="how long one message may take, with the wait for its turn, before 451 4.3.0"
+    )
+    max_parallel: int = Field(
+        default=8, gt=0, description="messages scanned at once by each process; less than MaxThreads of clamd"
+    )
+
+    @field_validator("clamd")
+    @classmethod
+    def _is_a_place(cls, value: str) -> str:
+        if value and not value.startswith(cls.UNIX_PREFIX):
+            try:
+                split_listen(value)
+            except ConfigurationError:
+                raise ValueError("write host:port or unix:/path") from None
+        return value
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.mode != "off" and not self.clamd.removeprefix(self.UNIX_PREFIX):
+            raise ValueError(f"mode {self.mode} needs clamd, as host:port or unix:/path")
+        return self
+
+
 class Mail(Section):
     """[mail]: what is received."""
 
@@ -280,6 +315,7 @@ class Settings(Section):
     policy: Policy = Policy()
     recipients: Recipients = Recipients()
     rates: Rates = Rates()
+    scan: Scan = Scan()
     mail: Mail = Mail()
     auth: Auth = Auth()
     log: Log = Log()

@@ -7,15 +7,18 @@ MailkeepError
 ├── Conflict             it exists already
 ├── NotAuthenticated     nobody, or somebody we cannot recognise
 ├── NotAllowed           we know who it is; they may not do this
+│   └── Quarantined          the bytes hold malware: nobody gets them
 ├── Refused              a limit of the account or the service
 │   ├── LimitReached     of the tier: addresses
 │   ├── RateExceeded     too many for now; `retry_after_s`
 │   ├── QuotaExceeded    no storage left
 │   ├── MessageTooLarge
-│   └── MailLoop         it has been on its way for too many hops
+│   ├── MailLoop         it has been on its way for too many hops
+│   └── Infected         a scanner found malware in the message
 └── Unavailable          try again later; nothing was stored
     ├── DatabaseUnavailable
     ├── StorageUnavailable   the blob store
+    ├── ScannerUnavailable   the scanner did not look at all of it; the text says why
     ├── MemoryBudgetExceeded
     └── SchemaOutdated       `mailkeep db upgrade` has not been run
 """
@@ -55,6 +58,10 @@ class NotAllowed(MailkeepError):
     """The actor is known and may not do this."""
 
 
+class Quarantined(NotAllowed):
+    """A scanner found malware in these bytes; nobody is given them."""
+
+
 class Refused(MailkeepError):
     """A limit of the account or of the service."""
 
@@ -83,6 +90,10 @@ class MailLoop(Refused):
     """The message has passed through more servers than any way to us has."""
 
 
+class Infected(Refused):
+    """A scanner found malware in the message, and the service is set to refuse such mail."""
+
+
 class Unavailable(MailkeepError):
     """Try again later; nothing was stored."""
 
@@ -93,6 +104,10 @@ class DatabaseUnavailable(Unavailable):
 
 class StorageUnavailable(Unavailable):
     """The blob store does not take or give bytes."""
+
+
+class ScannerUnavailable(Unavailable):
+    """The malware scanner did not look at all of the message: mail is not accepted unscanned."""
 
 
 class MemoryBudgetExceeded(Unavailable):

@@ -41,6 +41,10 @@ def test_a_secret_comes_from_a_file_and_is_not_shown(tmp_path: Path) -> None:
     ("environment", "message"),
     [
         ({"MAILKEEP_LMTP__LISTN": "x"}, "unknown key lmtp.listn (did you mean listen?): see `mailkeep config example`"),
+        ({"MAILKEEP_SCAN__MODE": "reject"}, "scan: mode reject needs clamd, as host:port or unix:/path"),
+        ({"MAILKEEP_SCAN__MODE": "quarantine", "MAILKEEP_SCAN__CLAMD": "unix:"}, "scan: mode quarantine needs clamd"),
+        ({"MAILKEEP_SCAN__CLAMD": "clamd.test"}, "scan.clamd: write host:port or unix:/path"),
+        ({"MAILKEEP_SCAN__MODE": "on"}, "scan.mode: input should be 'off', 'quarantine' or 'reject'"),
         ({"MAILKEEP_NOTHING": "x"}, "unknown key nothing: see `mailkeep config example`"),
         ({"MAILKEEP_LMTP__MAX_RECIPIENTS": "many"}, "lmtp.max_recipients: input should be a valid integer"),
         ({"MAILKEEP_LMTP__MAX_RECIPIENTS": "0"}, "lmtp.max_recipients: input should be greater than 0"),

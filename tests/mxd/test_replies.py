@@ -32,6 +32,8 @@ def test_attack_011_every_reply_carries_a_code_that_agrees_and_text(reply: Reply
         (errors.RateExceeded("x", retry_after_s=1), "450 4.2.1"),
         (errors.MemoryBudgetExceeded("x"), "452 4.3.1"),
         (errors.StorageUnavailable("x"), "451 4.3.0"),
+        (errors.ScannerUnavailable("x"), "451 4.3.0"),
+        (errors.Infected("x"), "550 5.7.1"),
         (errors.DatabaseUnavailable("x"), "451 4.3.0"),
         (errors.NotFound("x"), "451 4.3.0"),
         (errors.NotAllowed("x"), "451 4.3.0"),

@@ -9,7 +9,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +26,9 @@ from mailkeep_mxd.session import COMMANDS, NOT_OFFERED
 from mxd.conversation import Conversation, Line, conversation
 from mxd.house import House, open_door, settings_for
 from services.certificates import Authority
-from services.required import required_program
+from services.clamd import running_clamd
+from services.infected import ATTACHED
+from services.required import required, required_program
 
 MAIL: Final[Line] = ("MAIL FROM:<s@x.test>", "250")
 RCPT: Final[Line] = ("RCPT TO:<a@here.test>", "250")
@@ -171,6 +173,18 @@ async def no_store(stage: Stage) -> None:
         blobs.rename(stage.directory / "away")
         blobs.touch()
         await talk.play([(".", str(replies.TRY_AGAIN))])
+
+
+@heard_in(replies.INFECTED)
+async def infected(stage: Stage) -> None:
+    with ExitStack() as stack:
+        scan = {"mode": "reject", "clamd": required(stack, running_clamd()).place}
+        async with (
+            open_core(settings_for(stage.directory, scan=scan)) as core,
+            stage.door(House(core, stage.house.actor)) as mxd,
+            greeted(mxd) as talk,
+        ):
+            await talk.play([MAIL, RCPT, DATA, (ATTACHED + b".", str(replies.INFECTED))])
 
 
 @heard_in(replies.GREET_FIRST)

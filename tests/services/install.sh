@@ -13,6 +13,7 @@ postfix postfix
 redis-server redis-server
 swaks swaks
 chromium chromium
+clamd clamav-daemon
 LIST
 [ -n "$missing" ] || exit 0
 

@@ -49,6 +49,11 @@ class Attachment:
     blob_key: str
     malware: str = ""
 
+    @property
+    def is_quarantined(self) -> bool:
+        """Whether nobody may be given its bytes."""
+        return self.malware != ""
+
 
 @dataclass(frozen=True, slots=True)
 class MessageSummary:
@@ -103,6 +108,11 @@ class MessageDetail:
     defects: tuple[str, ...] = field(default=())
     structure: MimePart | None = None
     malware: str = ""
+
+    @property
+    def is_quarantined(self) -> bool:
+        """Whether nobody may be given its source or its HTML as received. Each attachment speaks for itself."""
+        return self.malware != ""
 
 
 @dataclass(frozen=True, slots=True)

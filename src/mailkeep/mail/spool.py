@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from io import FileIO
+from io import BytesIO, FileIO
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from mailkeep.domain.ids import new_id
 from mailkeep.errors import StorageUnavailable
@@ -47,6 +47,15 @@ class Spool:
             return b"".join(self._chunks)[:count]
         with self._path.open("rb") as file:
             return file.read(count)
+
+    def reader(self) -> BinaryIO:
+        """All that was written, from its beginning, over a descriptor of its own. Raises StorageUnavailable."""
+        if self._path is None:
+            return BytesIO(b"".join(self._chunks))
+        try:
+            return self._path.open("rb")
+        except OSError as error:
+            raise StorageUnavailable("the blob store cannot read") from error
 
     def settle(self, target: Path) -> None:
         """Make the bytes durable as `target`, but for the entry in its directory. Raises OSError."""

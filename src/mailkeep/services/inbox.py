@@ -12,7 +12,7 @@ from mailkeep.domain.clock import Clock
 from mailkeep.domain.message import Download, MessageDetail, MessageQuery, MessageSummary, SafeHtml
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.domain.tier import Tier
-from mailkeep.errors import NotFound, StorageUnavailable
+from mailkeep.errors import NotFound, Quarantined, StorageUnavailable
 from mailkeep.mail.attachments import served_type
 from mailkeep.mail.sanitise import sanitise
 from mailkeep.services import hints, ledgers
@@ -80,25 +80,40 @@ class Inbox:
             return SafeHtml(html="", removed={})
         return await asyncio.to_thread(sanitise, detail.html)
 
+    def html_as_received(self, detail: MessageDetail) -> str:
+        """The message's HTML, to be shown as text and never rendered. Raises NotFound, Quarantined."""
+        if detail.html is None:
+            raise NotFound("no HTML in this message")
+        if detail.is_quarantined:
+            raise Quarantined("malware in the message")
+        return detail.html
+
     async def source(self, actor: Actor, message_id: str) -> Download:
-        """The bytes as they were received. Raises NotFound, NotAllowed, StorageUnavailable."""
+        """The bytes as they were received. Raises NotFound, NotAllowed, Quarantined, StorageUnavailable."""
         account_id = actor.owner(Scope.MESSAGES_READ)
         async with self._database.read() as connection:
             stored = await messages.get(connection, account_id, message_id)
-            key, size_bytes = await contents.source_of(connection, stored.content_id)
+            source = await contents.source_of(connection, stored.content_id)
+        if source.malware:
+            raise Quarantined("malware in the message")
         return Download(
-            chunks=_decompressed(self._blobs.read(key)),
-            size_bytes=size_bytes,
+            chunks=_decompressed(self._blobs.read(source.blob_key)),
+            size_bytes=source.size_bytes,
             filename=f"{message_id}.eml",
             media_type="message/rfc822",
         )
 
     async def attachment(self, actor: Actor, message_id: str, attachment_id: str) -> Download:
-        """An attachment, of a media type that is safe to serve. Raises NotFound, NotAllowed, StorageUnavailable."""
+        """An attachment, of a media type that is safe to serve.
+
+        Raises NotFound, NotAllowed, Quarantined, StorageUnavailable.
+        """
         detail = await self.read(actor, message_id)
         attachment = next((file for file in detail.attachments if file.id == attachment_id), None)
         if attachment is None:
             raise NotFound(f"no attachment {attachment_id}")
+        if attachment.is_quarantined:
+            raise Quarantined("malware in the attachment")
         return Download(
             chunks=self._blobs.read(attachment.blob_key),
             size_bytes=attachment.size_bytes,

@@ -1,7 +1,7 @@
 """Mail coming in: understood while it arrives, its bytes made durable, then visible in one transaction.
 
-The order is the promise: blobs first, then the rows, then the answer. A crash can leave a blob that nothing
-refers to, never a message without its bytes.
+The order is the promise: the scanner first, if there is one, then blobs, then the rows, then the answer. A crash can
+leave a blob that nothing refers to, never a message without its bytes.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from mailkeep.mail.limits import MAX_RECEIVED
 from mailkeep.mail.parse import MessageParser, ParsedFile, ParsedMessage
 from mailkeep.mail.spool import Spool
 from mailkeep.services.delivery_batches import DeliveryBatches, Outcome, Unit
+from mailkeep.services.scanning import Findings, Scanner
 from mailkeep.storage.blobs.blob_store import BlobStore
 from mailkeep.storage.contents import Content
 from mailkeep.storage.messages import NewMessage
@@ -78,29 +79,39 @@ class Ingest:
     """Takes messages in. One object serves all sessions."""
 
     def __init__(
-        self, batches: DeliveryBatches, blobs: BlobStore, threads: Executor, underway: Underway, *, clock: Clock
+        self,
+        batches: DeliveryBatches,
+        blobs: BlobStore,
+        threads: Executor,
+        underway: Underway,
+        scanner: Scanner | None,
+        *,
+        clock: Clock,
     ) -> None:
         self._batches = batches
         self._blobs = blobs
         self._threads = threads
         self._underway = underway
+        self._scanner = scanner
         self._clock = clock
 
     def begin(self, incoming: Incoming) -> Delivery:
         """A delivery to be fed with the message's bytes."""
-        return Delivery(incoming, self._batches, self._blobs, self._threads, self._underway, clock=self._clock)
+        return Delivery(
+            incoming, self._batches, self._blobs, self._threads, self._underway, self._scanner, clock=self._clock
+        )
 
 
 @asynccontextmanager
 async def open_ingest(
-    batches: DeliveryBatches, blobs: BlobStore, *, underway_dir: Path, clock: Clock
+    batches: DeliveryBatches, blobs: BlobStore, scanner: Scanner | None, *, underway_dir: Path, clock: Clock
 ) -> AsyncIterator[Ingest]:
-    """Raises ConfigurationError when `underway_dir` cannot be written to."""
+    """`scanner` is None when nothing is scanned. Raises ConfigurationError when `underway_dir` cannot be written to."""
     with (
         open_underway(underway_dir) as underway,
         ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse") as threads,
     ):
-        yield Ingest(batches, blobs, threads, underway, clock=clock)
+        yield Ingest(batches, blobs, threads, underway, scanner, clock=clock)
 
 
 class Delivery:
@@ -113,6 +124,7 @@ class Delivery:
         blobs: BlobStore,
         threads: Executor,
         underway: Underway,
+        scanner: Scanner | None,
         *,
         clock: Clock,
     ) -> None:
@@ -121,6 +133,7 @@ class Delivery:
         self._blobs = blobs
         self._threads = threads
         self._underway = underway
+        self._scanner = scanner
         self._clock = clock
         self._queue_id = incoming.queue_id
         self._mark: Mark | None = None
@@ -163,7 +176,8 @@ class Delivery:
             parsed = await self._in_thread(self._understand) if self._size_bytes > INLINE_BYTES else self._understand()
             if parsed.received_count > MAX_RECEIVED:
                 raise MailLoop("too many Received fields")
-            content, spools = self._content(parsed)
+            findings = await self._scanner.examine(self._source, parsed.files) if self._scanner is not None else None
+            content, spools = self._content(parsed, findings)
             await self._blobs.store(spools)
         except MailkeepError as error:
             return [error] * len(self._incoming.recipients)
@@ -218,11 +232,12 @@ class Delivery:
     async def _in_thread(self, call: Callable[..., Result], *args: bytes) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
 
-    def _content(self, parsed: ParsedMessage) -> tuple[Content, dict[str, Spool]]:
+    def _content(self, parsed: ParsedMessage, findings: Findings | None) -> tuple[Content, dict[str, Spool]]:
         """The content to be stored, and the spools under the keys that it names."""
         content_id = new_id()
         source_key = f"sources/{self._clock():%Y/%m/%d}/{content_id}.eml.zst"
-        files = [(_attachment(file), file.spool) for file in parsed.files]
+        malware = findings.files if findings is not None else ("",) * len(parsed.files)
+        files = [(_attachment(file, found), file.spool) for file, found in zip(parsed.files, malware, strict=True)]
         content = Content(
             id=content_id,
             source_key=source_key,
@@ -239,6 +254,7 @@ class Delivery:
             html=parsed.html,
             defects=parsed.defects,
             structure=parsed.structure,
+            malware=findings.message if findings is not None else "",
             attachments=tuple(attachment for attachment, _ in files),
         )
         return content, {source_key: self._source, **{attachment.blob_key: spool for attachment, spool in files}}
@@ -289,7 +305,7 @@ def _delivery_key(queue_id: str, content: Content, rcpt_to: str) -> str:
     return hashlib.sha256(f"{source}\n{rcpt_to}".encode(errors="surrogateescape")).hexdigest()
 
 
-def _attachment(file: ParsedFile) -> Attachment:
+def _attachment(file: ParsedFile, malware: str) -> Attachment:
     attachment_id = new_id()
     return Attachment(
         id=attachment_id,
@@ -303,4 +319,5 @@ def _attachment(file: ParsedFile) -> Attachment:
         section=file.section,
         # The hash leads, so that nobody chooses where a file lies; the id makes it one message's own.
         blob_key=f"attachments/{file.sha256[:2]}/{file.sha256[:16]}-{attachment_id}-{stored_name(file.filename)}",
+        malware=malware,
     )

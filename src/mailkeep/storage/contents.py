@@ -98,13 +98,22 @@ async def get(connection: AsyncConnection, content_id: str) -> Content:
     )
 
 
-async def source_of(connection: AsyncConnection, content_id: str) -> tuple[str, int]:
-    """The blob key of the source, and the size of the source before compression. Raises NotFound, as `get` does."""
-    query = select(contents.c.source_key, contents.c.size_bytes).where(contents.c.id == content_id)
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the bytes as received are, how many they are before compression, and what a scanner found in them."""
+
+    blob_key: str
+    size_bytes: int
+    malware: str
+
+
+async def source_of(connection: AsyncConnection, content_id: str) -> Source:
+    """Raises NotFound, as `get` does."""
+    query = select(contents.c.source_key, contents.c.size_bytes, contents.c.malware).where(contents.c.id == content_id)
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise NotFound("the message was deleted")
-    return row.source_key, row.size_bytes
+    return Source(row.source_key, row.size_bytes, row.malware)
 
 
 async def remove_unused(connection: AsyncConnection, content_id: str) -> list[str]:

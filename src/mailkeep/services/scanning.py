@@ -1,0 +1,121 @@
+"""What is scanned for malware before a message is stored, and what a finding means."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from io import BufferedReader
+from typing import BinaryIO, Final
+
+import structlog
+import zstandard
+
+from mailkeep.config import Scan, split_listen
+from mailkeep.errors import Infected, ScannerUnavailable
+from mailkeep.mail.parse import ParsedFile
+from mailkeep.mail.scan import Clamd
+from mailkeep.mail.spool import Spool
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+PIECE_BYTES: Final = 256 * 1024
+# By these beginnings clamd knows a mail, and takes it apart. What begins otherwise may look like something else to it:
+# `MZ: x` as the first header makes a program of it, in which no attachment is found.
+MAIL_BEGINNINGS: Final = (b"Received: ", b"Return-Path: ")
+MAIL_MARK: Final = b"Received: by mailkeep\r\n"
+MESSAGE_TYPES: Final = frozenset({"message/rfc822", "message/global"})
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The names of what was found in a message and in each of its files, in their order; empty for nothing."""
+
+    message: str
+    files: tuple[str, ...]
+
+
+class Scanner:
+    """Asks clamd about messages. One object serves all deliveries of a process."""
+
+    def __init__(self, clamd: Clamd, settings: Scan) -> None:
+        self._clamd = clamd
+        self._settings = settings
+        self._places = asyncio.Semaphore(settings.max_parallel)
+
+    async def examine(self, source: Spool, files: Sequence[ParsedFile]) -> Findings:
+        """Look at a message as it came and at each of its files, decoded. `source` is compressed.
+
+        Raises Infected where infected mail is refused, ScannerUnavailable, also when it takes too long, and
+        StorageUnavailable. A message is never half looked at and called clean.
+        """
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._settings.timeout_s), self._places:
+                findings = await self._look(source, files)
+        except TimeoutError as error:
+            log.warning("scan.failed", reason="timeout")
+            raise ScannerUnavailable("the scan took too long") from error
+        except ScannerUnavailable as error:
+            log.warning("scan.failed", reason=str(error))
+            raise
+        scan_ms = round((time.monotonic() - started) * 1000, 1)
+        if findings.message:
+            log.warning("scan.found", malware=findings.message, mode=self._settings.mode, scan_ms=scan_ms)
+            if self._settings.mode == "reject":
+                raise Infected(findings.message)
+        else:
+            log.debug("scan.clean", files=len(files), scan_ms=scan_ms)
+        return findings
+
+    async def _look(self, source: Spool, files: Sequence[ParsedFile]) -> Findings:
+        whole = await self._scan_mail(lambda: _decompressed(source))
+        if whole and self._settings.mode == "reject":
+            return Findings(whole, ())
+        found = []
+        for file in files:
+            scan = self._scan_mail if file.declared_type in MESSAGE_TYPES else self._scan
+            found.append(await scan(file.spool.reader))
+        return Findings(whole or next(filter(None, found), ""), tuple(found))
+
+    async def _scan_mail(self, open_reader: Callable[[], BinaryIO]) -> str:
+        """As it is; what clamd would not know as a mail, then once more behind a header by which it does."""
+        found = await self._scan(open_reader)
+        if not found and not await asyncio.to_thread(_begins_like_mail, open_reader):
+            found = await self._scan(open_reader, mark=MAIL_MARK)
+        return found
+
+    async def _scan(self, open_reader: Callable[[], BinaryIO], *, mark: bytes = b"") -> str:
+        async with aclosing(_pieces(open_reader, mark)) as pieces:
+            return await self._clamd.scan(pieces)
+
+
+def open_scanner(settings: Scan) -> Scanner | None:
+    """None when nothing is to be scanned. Nobody is connected to yet: clamd may start after us."""
+    if settings.mode == "off":
+        return None
+    if settings.clamd.startswith(settings.UNIX_PREFIX):
+        return Scanner(Clamd.over_unix(settings.clamd.removeprefix(settings.UNIX_PREFIX)), settings)
+    return Scanner(Clamd.over_tcp(*split_listen(settings.clamd)), settings)
+
+
+async def _pieces(open_reader: Callable[[], BinaryIO], mark: bytes) -> AsyncGenerator[bytes, None]:
+    yield mark
+    reader = await asyncio.to_thread(open_reader)
+    try:
+        while piece := await asyncio.to_thread(reader.read, PIECE_BYTES):
+            yield piece
+    finally:
+        reader.close()
+
+
+def _begins_like_mail(open_reader: Callable[[], BinaryIO]) -> bool:
+    with open_reader() as reader:
+        return reader.read(len(max(MAIL_BEGINNINGS, key=len))).startswith(MAIL_BEGINNINGS)
+
+
+def _decompressed(source: Spool) -> BinaryIO:
+    """Piece by piece, however much there is in a few compressed bytes."""
+    return BufferedReader(zstandard.ZstdDecompressor().stream_reader(source.reader()), PIECE_BYTES)
