@@ -74,6 +74,7 @@ _TABLE: Final[tuple[tuple[type[Exception], Problem], ...]] = (
     (errors.NotFound, NOT_FOUND),
     (errors.Conflict, Problem(409, "conflict", "It exists already")),
     (errors.NotAuthenticated, NOT_AUTHENTICATED),
+    (errors.Quarantined, Problem(403, "quarantined", "A scanner found malware in this: nobody is given it")),
     (errors.NotAllowed, NOT_ALLOWED),
     (errors.LimitReached, Problem(403, "limit-reached", "Your plan allows no more of these")),
     (errors.RateExceeded, Problem(429, "rate-exceeded", "Too many requests for now")),

@@ -13,7 +13,14 @@ from mailkeep_web.next_path import HOME, login_url
 from mailkeep_web.rendering import TEMPLATES
 from mailkeep_web.visit import see_other
 
-# Title and advice by status; a status that is not here is described by the nearest hundred.
+# Title and advice by kind of problem, where the status alone says too little.
+_TEXTS_BY_KIND: Final = {
+    "quarantined": (
+        "This is blocked",
+        "Malware was found in it, so that it is given to nobody. The message's page shows what can be read safely.",
+    ),
+}
+# By status; a status that is not here is described by the nearest hundred.
 _TEXTS: Final = {
     400: ("That request made no sense to us", "Go back and try again from the page you came from."),
     403: (
@@ -39,7 +46,9 @@ async def page_error(request: web.Request, problem: Problem) -> web.StreamRespon
     """The answer to a request for a page that failed."""
     if problem.status == 401:
         return _to_login(request)
-    title, advice = _TEXTS.get(problem.status) or _TEXTS[500 if problem.status >= 500 else 400]
+    title, advice = (
+        _TEXTS_BY_KIND.get(problem.slug) or _TEXTS.get(problem.status) or _TEXTS[500 if problem.status >= 500 else 400]
+    )
     context = {
         "status": problem.status,
         "title": title,

@@ -72,10 +72,10 @@ async def get_source(call: Call, message_id: str) -> web.StreamResponse:
 async def get_html(call: Call, message_id: str, query: HtmlQuery) -> web.Response:
     """The HTML, sanitised; with `raw=1` as received, as text/plain. 404 when the message has none."""
     detail = await call.core.inbox.read(call.actor, message_id)
+    if query.raw in {"1", "true"}:
+        return text_document(call.core.inbox.html_as_received(detail))
     if detail.html is None:
         raise NotFound("no HTML in this message")
-    if query.raw in {"1", "true"}:
-        return text_document(detail.html)
     return html_document(await call.core.inbox.safe_html(detail))
 
 

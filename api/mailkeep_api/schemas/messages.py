@@ -109,6 +109,7 @@ class AttachmentOut(Out):
     sha256: str
     disposition: str
     content_id: str
+    malware: str = Field(description="what a scanner found in it, which nobody is given then; empty: nothing")
 
     @classmethod
     def of(cls, attachment: Attachment) -> AttachmentOut:
@@ -144,6 +145,10 @@ class MessageOut(MessageItem):
     attachments: tuple[AttachmentOut, ...]
     transport: TransportOut
     defects: tuple[str, ...]
+    malware: str = Field(
+        description="what a scanner found in the message: its source and its HTML as received are given to nobody "
+        "then; empty: nothing"
+    )
 
     @classmethod
     def of_detail(cls, detail: MessageDetail, safe: SafeHtml) -> MessageOut:
@@ -161,6 +166,7 @@ class MessageOut(MessageItem):
             attachments=tuple(map(AttachmentOut.of, detail.attachments)),
             transport=TransportOut.of(detail.transport),
             defects=detail.defects,
+            malware=detail.malware,
         )
 
 

@@ -65,7 +65,7 @@ async def _content(visit: MemberVisit, detail: MessageDetail, tab: Tab) -> Mappi
     if tab is Tab.HTML and detail.html is not None:
         safe = await visit.core.inbox.safe_html(detail)
         return {"removed": removed_words(safe.removed), "truncated": safe.truncated}
-    if tab is Tab.SOURCE:
+    if tab is Tab.SOURCE and not detail.is_quarantined:
         return {"source": await _source_start(visit, detail.summary.id)}
     return {}
 
@@ -115,10 +115,7 @@ async def html(visit: MemberVisit) -> web.StreamResponse:
 @routes.member("GET", "/messages/{message_id}/html.txt")
 async def html_as_received(visit: MemberVisit) -> web.StreamResponse:
     """The HTML as received: text, never a document."""
-    detail = await _detail(visit)
-    if detail.html is None:
-        raise NotFound("no HTML in this message")
-    return text_document(detail.html)
+    return text_document(visit.core.inbox.html_as_received(await _detail(visit)))
 
 
 @routes.member("GET", "/messages/{message_id}/source")
