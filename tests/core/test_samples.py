@@ -1,0 +1,44 @@
+"""Every sample is seen as its golden says, in whatever pieces it arrives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from samples.collection import MESSAGES, Sample, all_samples
+from samples.golden import comparable, read, render
+
+SAMPLES = all_samples()
+# The smallest pieces take a while: only small messages arrive so.
+SMALL = 4_000
+# Samples that the parser does not read yet as their goldens say.
+PENDING = frozenset((MESSAGES / "PENDING").read_text("utf-8").split())
+
+
+@pytest.fixture
+def sample(request: pytest.FixtureRequest) -> Sample:
+    found: Sample = request.param
+    if found.name in PENDING:
+        request.applymarker(pytest.mark.xfail(reason="see tests/data/messages/PENDING"))
+    return found
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name, indirect=True)
+def test_a_sample_is_seen_as_its_golden_says(sample: Sample, tmp_path: Path) -> None:
+    """After a change that was meant: see tests/data/README.md."""
+    source = sample.source.read_bytes()
+    golden = json.loads(sample.golden.read_text("utf-8"))
+    expected = render(golden).splitlines()
+    for step in (65_536, 777, *([1, 7] if len(source) <= SMALL else [])):
+        assert render(comparable(read(source, tmp_path, step=step), golden)).splitlines() == expected
+
+
+def test_there_are_as_many_samples_as_there_must_be() -> None:
+    assert len(SAMPLES) >= 120
+
+
+def test_no_golden_is_left_over() -> None:
+    goldens = set(SAMPLES[0].golden.parents[1].glob("*/*.json"))
+    assert goldens == {sample.golden for sample in SAMPLES}
