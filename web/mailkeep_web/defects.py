@@ -8,14 +8,19 @@ from typing import Final
 _TEXTS: Final[Mapping[str, str]] = {
     "addresses_truncated": "It names more addresses than are shown here. The source has all of them.",
     "addresses_unreadable": "A header with addresses cannot be read as addresses.",
+    "attached_message_skipped": "An attached message was not taken apart: there are too many, or they are too large.",
     "base64_invalid_character": "A base64 part holds characters that do not belong there; they are left out.",
     "base64_truncated": "A base64 part ends too early.",
     "boundary_like_lines_truncated": "Very many lines look like part boundaries. The rest was not taken apart.",
+    "charset_missing": "Some text does not name its character set; it was guessed.",
     "charset_wrong": "Some text is not in the character set that it names; what could not be read is marked.",
     "close_boundary_not_found": "The last part is not closed. The message may have been cut off.",
     "date_missing": "It has no Date header.",
     "date_unreadable": "Its Date header is no date.",
     "first_header_line_is_continuation": "It begins with a folded line, as if the first header were missing.",
+    "from_ambiguous": "It does not say clearly who wrote it: From should name one mailbox, once.",
+    "from_missing": "It does not say who wrote it: there is no From header, or an empty one.",
+    "from_name_is_address": "The name of the sender looks like an address, but it is another than that of the sender.",
     "headers_truncated": "It has more or longer headers than are shown here. The source has all of them.",
     "invalid_multipart_content_transfer_encoding": "A multipart is encoded as a whole, which is not allowed.",
     "malformed_header": "A header line cannot be read.",
@@ -32,6 +37,8 @@ _TEXTS: Final[Mapping[str, str]] = {
     "start_boundary_not_found": "It says that it has parts, but the line that begins them is missing.",
     "text_truncated": "The text is longer than is shown here. The source has all of it.",
     "undecodable_bytes": "A header holds bytes that are no text.",
+    "uuencode_invalid_line": "A uuencoded part holds lines that cannot be decoded; they are left out.",
+    "uuencode_truncated": "A uuencoded part ends too early.",
     "unknown_transfer_encoding": "A part has an encoding that nobody knows; it is shown as it came.",
 }
 

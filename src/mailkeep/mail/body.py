@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import encodings
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from encodings.aliases import aliases
@@ -19,6 +20,22 @@ from mailkeep.mail.transfer import Decoder
 _NOT_CHARSETS: Final = frozenset(
     {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7", "undefined", "mbcs"}
 )
+# What senders write into text that they call by the narrower name; readers take the wider one for it
+# (https://encoding.spec.whatwg.org/#names-and-labels).
+_WIDER: Final = {
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "iso2022_jp": "iso2022_jp_ext",
+    "big5": "big5hkscs",
+}
+_META_CHARSET: Final = re.compile(rb"<meta\b[^>]{0,200}?\bcharset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_META_BYTES: Final = 1024
 # The names by which Python knows its codecs; the last ones have no alias.
 _CHARSETS: Final = frozenset(aliases) | frozenset(aliases.values()) | {"cp874", "koi8_t", "koi8_u", "utf_8_sig"}
 
@@ -52,23 +69,31 @@ class FilesBudget:
 
 
 class Body(ABC):
-    """A part's content: holds the last line break back, which may belong to the boundary after it (RFC 2046 5.1.1)."""
+    """A part's content: holds the last line break back, which may belong to the boundary after it (RFC 2046 5.1.1).
+
+    `size_bytes` is what has been decoded of it.
+    """
 
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder
+        self.size_bytes = 0
         self._break = b""
 
     def write(self, data: bytes) -> None:
         data = self._break + data
         content = data.removesuffix(b"\n").removesuffix(b"\r")
         self._break = data[len(content) :]
-        self._take(self.decoder.decode(content))
+        self._add(self.decoder.decode(content))
 
     def finish(self, *, before_boundary: bool) -> None:
         if not before_boundary:
-            self._take(self.decoder.decode(self._break))
+            self._add(self.decoder.decode(self._break))
         self._break = b""
-        self._take(self.decoder.finish())
+        self._add(self.decoder.finish())
+
+    def _add(self, data: bytes) -> None:
+        self.size_bytes += len(data)
+        self._take(data)
 
     @abstractmethod
     def _take(self, data: bytes) -> None:
@@ -92,10 +117,23 @@ class TextBody(Body):
 
     def text(self) -> str:
         """The decoded text, with line feeds. An unknown or wrong charset is a defect of the decoder."""
-        text, honest = decode_text(b"".join(self._chunks), self._charset)
+        data = b"".join(self._chunks)
+        text, honest = decode_text(data, self._charset or self._own_charset(data))
         if not honest:
-            self.decoder.defects.add("charset_wrong")
+            self.decoder.defects.add("charset_wrong" if self._charset else "charset_missing")
         return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+
+    def _own_charset(self, data: bytes) -> str:
+        """What an HTML document says of itself, where its part says nothing."""
+        named = _META_CHARSET.search(data, 0, _META_BYTES) if self.is_html else None
+        return "" if named is None else named[1].decode("ascii")
+
+
+class CountedBody(Body):
+    """Bytes of which only the number is of interest."""
+
+    def _take(self, data: bytes) -> None:
+        pass
 
 
 class FileBody(Body):
@@ -125,6 +163,7 @@ class FileBody(Body):
 def decode_text(data: bytes, charset: str) -> tuple[str, bool]:
     """Bytes as text: by the declared charset, else UTF-8, else windows-1252. False when the declaration was wrong."""
     declared = _known_charset(charset)
+    declared = _WIDER.get(declared, declared) if declared is not None else None
     for name in (declared, "utf-8"):
         if name is not None:
             try:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.header import decode_header
-from email.utils import getaddresses, parsedate_to_datetime
 from typing import Final
 
-from mailkeep.domain.mailbox import Mailbox
 from mailkeep.mail.body import decode_text
-from mailkeep.mail.limits import MAX_ADDRESS_HEADER, MAX_COMMENTS, MAX_MAILBOXES, MAX_NAME
 
-_FOLDING: Final = re.compile(r"[\r\n\t]+")
+# RFC 5322 section 2.2.3: a line break before white space is no part of the field.
+_FOLD: Final = re.compile(r"(?:\r\n|\r|\n)(?=[ \t])")
+_BREAKS: Final = re.compile(r"[\r\n\t]+")
+_ENCODED_WORD: Final = re.compile(r"=\?[^?\s]{1,100}\?[bqBQ]\?[^?\s]*\?=")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Postfix writes: by mx.example (Postfix) with ESMTP id 4XyZ1234 for <…>; date
 _QUEUE_ID: Final = re.compile(r"\bby\s+(\S{1,255})\s.{0,200}?\bid\s+([0-9A-Za-z]{6,30})\b")
@@ -26,7 +25,7 @@ _TLS: Final = re.compile(r"\(using (TLSv[\d.]{1,5}) with cipher ([A-Z0-9_\-]{1,6
 def unfold(raw: str) -> str:
     """A field's body on one line, its bytes read as UTF-8 where they are, else as windows-1252. Takes latin-1 text."""
     text = raw if raw.isascii() else decode_text(raw.encode("latin-1", "replace"), "utf-8")[0]
-    return printable(_FOLDING.sub(" ", text)).strip()
+    return printable(_BREAKS.sub(" ", _FOLD.sub("", text))).strip()
 
 
 def printable(text: str) -> str:
@@ -39,51 +38,27 @@ def decode(text: str) -> str:
     if "=?" not in text:
         return text
     try:
-        pieces = decode_header(text)
+        decoded = _decoded(text)
     except (HeaderParseError, ValueError):
-        return text
-    decoded = "".join(
-        piece if isinstance(piece, str) else decode_text(piece, charset or "us-ascii")[0] for piece, charset in pieces
+        # One of the words is broken: the others need not be lost with it.
+        decoded = _ENCODED_WORD.sub(lambda word: _decoded_or_left(word[0]), text)
+    return printable(_BREAKS.sub(" ", decoded))
+
+
+def _decoded(text: str) -> str:
+    """Raises HeaderParseError, ValueError."""
+    return "".join(
+        # RFC 2231 section 5: a language may follow the charset.
+        piece if isinstance(piece, str) else decode_text(piece, (charset or "us-ascii").partition("*")[0])[0]
+        for piece, charset in decode_header(text)
     )
-    return printable(_FOLDING.sub(" ", decoded))
 
 
-def mailboxes(text: str) -> tuple[tuple[Mailbox, ...], frozenset[str]]:
-    """The mailboxes of an address field, and the codes of what was odd. Takes unfolded text.
-
-    What the stdlib cannot take apart in good time is returned as one name without an address.
-    """
-    defects = set()
-    if len(text) > MAX_ADDRESS_HEADER:
-        text, _, _ = text[:MAX_ADDRESS_HEADER].rpartition(",")
-        defects.add("addresses_truncated")
-    if text.count("(") > MAX_COMMENTS:
-        return (Mailbox(text[:MAX_NAME], ""),), frozenset({"addresses_unreadable"})
+def _decoded_or_left(word: str) -> str:
     try:
-        pairs = getaddresses([text])
-    except (RecursionError, ValueError, IndexError):
-        return (Mailbox(text[:MAX_NAME], ""),), frozenset({"addresses_unreadable"})
-    found = tuple(_mailbox(name, spec) for name, spec in pairs if name or spec)
-    if len(found) > MAX_MAILBOXES:
-        defects.add("addresses_truncated")
-    if not found and text:
-        found = (Mailbox(text[:MAX_NAME], ""),)
-        defects.add("addresses_unreadable")
-    return found[:MAX_MAILBOXES], frozenset(defects)
-
-
-def _mailbox(name: str, addr_spec: str) -> Mailbox:
-    return Mailbox(decode(name)[:MAX_NAME], printable(addr_spec[:MAX_NAME]))
-
-
-def date(text: str) -> datetime | None:
-    """RFC 5322 section 3.3 and its obsolete forms; None for what is no date, or none that a database holds."""
-    try:
-        moment = parsedate_to_datetime(text[:200])
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return moment if 1970 <= moment.year <= 9998 else None
+        return _decoded(word)
+    except (HeaderParseError, ValueError):
+        return word
 
 
 def queue_id(received: str) -> str:

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from mailkeep.domain.hop import Hop, Route
-from mailkeep.mail import headers
+from mailkeep.mail.dates import date
 from mailkeep.mail.limits import MAX_RECEIVED
 
 _MAX_FIELD: Final = 4_000
@@ -110,7 +110,7 @@ def _without_time(received: str) -> tuple[str, datetime | None]:
 def _moment(text: str) -> datetime | None:
     found = _ISO.search(text[:200])
     if found is None:
-        return headers.date(_FRACTION.sub(r"\1", text[:200]))
+        return date(_FRACTION.sub(r"\1", text[:200]))
     try:
         return datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or 'Z'}").astimezone(UTC)
     except (ValueError, OverflowError):

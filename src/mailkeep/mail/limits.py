@@ -14,6 +14,17 @@ MAX_PARAMETERS: Final = 50
 MAX_TEXT_BYTES: Final = 2 * 1024 * 1024
 # Decoded attachments of a message, in all. More is refused: it is the one limit that says no.
 MAX_FILES_BYTES: Final = 25 * 1024 * 1024
+# Bytes of attached messages that are taken apart, each time they are: a message in a message in a message counts
+# for every level that it is in.
+MAX_ATTACHED_BYTES: Final = 64 * 1024 * 1024
+# How much of an attached message's HTML is read for its words.
+MAX_ATTACHED_HTML: Final = 32 * 1024
+MAX_REPORT_BYTES: Final = 64 * 1024
+MAX_REPORT_BLOCKS: Final = 100
+MAX_REPORT_FIELDS: Final = 50
+MAX_REPORT_VALUE: Final = 1_000
+# Plain text that is shown among HTML: an escaped character takes up to five.
+MAX_TEXT_IN_HTML: Final = 256 * 1024
 # Lines that look like a boundary and are none: each costs a look at every boundary in force.
 MAX_BOUNDARY_LIKE_LINES: Final = 100_000
 # A boundary line is at most 2 + 70 + 2 characters and white space (RFC 2046 section 5.1.1); be generous.

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import email.feedparser
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from email.message import Message
 from email.policy import compat32
 from email.utils import unquote
 from typing import Any, Final
 
+from mailkeep.domain.structure import Report
 from mailkeep.mail.body import Body
 from mailkeep.mail.limits import (
     MAX_BOUNDARY_LIKE_LINES,
@@ -44,9 +45,27 @@ class LimitPassed(Exception):
 
 
 class Part(Message):
-    """A node of the tree. `body` is where its content went: None for a multipart that has parts."""
+    """A node of the tree. `body` is where its content went: None for a multipart that has parts.
+
+    `attached` is the message in a part that is one, `report` what a machine reports in it: see attached.py.
+    """
 
     body: Body | None = None
+    attached: Part | None = None
+    report: Report | None = None
+
+    def parts(self) -> list[Part]:
+        """The parts of a multipart; none of anything else."""
+        payload: Any = self.get_payload()
+        return payload if self.is_multipart() else []
+
+    def leaves(self) -> Iterator[Part]:
+        """The parts with content, in order. A multipart without parts is one: its text has nowhere else to be."""
+        inner = self.parts()
+        if not inner:
+            yield self
+        for part in inner:
+            yield from part.leaves()
 
     def declared_type(self) -> str:
         """`maintype/subtype` as the sender declared it, in lower case, without what it was followed by."""
@@ -89,10 +108,11 @@ class _Lines(_stdlib.BufferedSubFile):  # type: ignore[misc]  # see _stdlib
 class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
     """Bytes in, in any splitting; a tree of Parts out. `new_body` makes the body of a part when its headers are read.
 
-    Never raises on any input but what the bodies raise. `defects` are codes.
+    Never raises on any input but what the bodies raise. `defects` are codes. `parts` counts the parts, from what was
+    there before on; `depth` is how deep the message itself lies in others.
     """
 
-    def __init__(self, new_body: Callable[[Part], Body]) -> None:
+    def __init__(self, new_body: Callable[[Part], Body], *, parts: int = 0, depth: int = 0) -> None:
         super().__init__(Part, policy=compat32)
         self._input = _Lines()
         self._new_body = new_body
@@ -105,10 +125,11 @@ class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
         self._skipping = False
         self._at_line_start = True
         self._held = ""
-        self._parts = 0
+        self._depth = depth
         self._boundary_like = 0
         self._after_boundary_like = False
         self._stopped = False
+        self.parts = parts
         self.defects: set[str] = set()
 
     def feed_bytes(self, data: bytes) -> None:
@@ -256,10 +277,10 @@ class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
             self._body.write(text.encode("latin-1"))
 
     def _new_message(self) -> None:
-        self._parts += 1
-        if self._parts > MAX_PARTS:
+        self.parts += 1
+        if self.parts > MAX_PARTS:
             raise LimitPassed("parts_truncated")
-        if len(self._msgstack) > MAX_DEPTH:
+        if self._depth + len(self._msgstack) > MAX_DEPTH:
             raise LimitPassed("nesting_too_deep")
         super()._new_message()
         if self._root is None:

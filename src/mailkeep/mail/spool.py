@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from io import BytesIO, FileIO
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -56,6 +57,12 @@ class Spool:
             return self._path.open("rb")
         except OSError as error:
             raise StorageUnavailable("the blob store cannot read") from error
+
+    def chunks(self) -> Iterator[bytes]:
+        """All of the bytes, in pieces of at most 64 KB. Raises StorageUnavailable."""
+        with self.reader() as file:
+            while chunk := file.read(SPOOL_MEMORY_BYTES):
+                yield chunk
 
     def settle(self, target: Path) -> None:
         """Make the bytes durable as `target`, but for the entry in its directory. Raises OSError."""

@@ -12,6 +12,7 @@ _BASE64_AND_SPACE: Final = _BASE64 + b"=\r\n\t "
 _MAX_PIECES: Final = 1_000
 # A line of quoted-printable has at most 76 characters (section 6.7); nobody who breaks that may fill our memory.
 _MAX_HELD: Final = 64 * 1024
+_UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 
 
 class Decoder(Protocol):
@@ -96,6 +97,44 @@ class QuotedPrintable:
         return binascii.a2b_qp(held)
 
 
+class Uuencode:
+    """What mail had before base64: the lines between `begin` and `end`, each with its length before it."""
+
+    def __init__(self) -> None:
+        self.defects: set[str] = set()
+        self._held = b""
+        self._begun = False
+        self._ended = False
+
+    def decode(self, data: bytes) -> bytes:
+        *lines, self._held = (self._held + data).split(b"\n")
+        if len(self._held) > _MAX_HELD:
+            lines.append(self._held)
+            self._held = b""
+        return b"".join(map(self._line, lines))
+
+    def finish(self) -> bytes:
+        held, self._held = self._held, b""
+        decoded = self._line(held)
+        if not self._ended:
+            self.defects.add("uuencode_truncated")
+        return decoded
+
+    def _line(self, line: bytes) -> bytes:
+        line = line.rstrip(b"\r")
+        if not self._begun:
+            self._begun = line.startswith(b"begin ")
+            return b""
+        self._ended = self._ended or line.strip() == b"end"
+        if self._ended or not line:
+            return b""
+        try:
+            return binascii.a2b_uu(line)
+        except binascii.Error:
+            self.defects.add("uuencode_invalid_line")
+            return b""
+
+
 def decoder_for(encoding: str) -> Decoder:
     """The decoder of a Content-Transfer-Encoding, in any case and with white space around it."""
     name = encoding.strip().lower()
@@ -103,6 +142,8 @@ def decoder_for(encoding: str) -> Decoder:
         return Base64()
     if name == "quoted-printable":
         return QuotedPrintable()
+    if name in _UUENCODE:
+        return Uuencode()
     identity = Identity()
     if name not in {"", "7bit", "8bit", "binary"}:
         identity.defects.add("unknown_transfer_encoding")

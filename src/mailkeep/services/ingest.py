@@ -28,7 +28,8 @@ from mailkeep.errors import MailkeepError, MailLoop, StorageUnavailable
 from mailkeep.mail.filenames import stored_name
 from mailkeep.mail.headers import queue_id_at
 from mailkeep.mail.limits import MAX_RECEIVED
-from mailkeep.mail.parse import MessageParser, ParsedFile, ParsedMessage
+from mailkeep.mail.parse import MessageParser
+from mailkeep.mail.parsed import ParsedFile, ParsedMessage
 from mailkeep.mail.spool import Spool
 from mailkeep.services.delivery_batches import DeliveryBatches, Outcome, Unit
 from mailkeep.services.scanning import Findings, Scanner

@@ -15,7 +15,7 @@ import zstandard
 
 from mailkeep.config import Scan, split_listen
 from mailkeep.errors import Infected, ScannerUnavailable
-from mailkeep.mail.parse import ParsedFile
+from mailkeep.mail.parsed import ParsedFile
 from mailkeep.mail.scan import Clamd
 from mailkeep.mail.spool import Spool
 

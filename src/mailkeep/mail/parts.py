@@ -1,0 +1,159 @@
+"""What a part says of itself, and what it is to a reader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from email.utils import unquote
+from typing import Final
+
+from mailkeep.domain.structure import Role
+from mailkeep.mail import headers
+from mailkeep.mail.body import TextBody, decode_text
+from mailkeep.mail.limits import MAX_FILENAME
+from mailkeep.mail.mime import Part
+
+MESSAGES: Final = frozenset({"message/rfc822", "message/global", "message/rfc822-headers", "text/rfc822-headers"})
+# RFC 3464, RFC 6533, RFC 8098, RFC 5965.
+REPORTS: Final = frozenset(
+    {
+        "message/delivery-status",
+        "message/disposition-notification",
+        "message/feedback-report",
+        "message/global-delivery-status",
+        "message/global-disposition-notification",
+    }
+)
+_ROLES: Final = {
+    **dict.fromkeys(MESSAGES, Role.MESSAGE),
+    **dict.fromkeys(REPORTS, Role.REPORT),
+    "text/calendar": Role.CALENDAR,
+    "application/ics": Role.CALENDAR,
+    "application/pkcs7-signature": Role.SIGNATURE,
+    "application/x-pkcs7-signature": Role.SIGNATURE,
+    "application/pgp-signature": Role.SIGNATURE,
+    "application/pkcs7-mime": Role.ENCRYPTED,
+    "application/x-pkcs7-mime": Role.ENCRYPTED,
+    "application/pgp-encrypted": Role.ENCRYPTED,
+    "application/pgp-keys": Role.KEY,
+    "application/pkix-cert": Role.KEY,
+    "application/ms-tnef": Role.TNEF,
+    "application/vnd.ms-tnef": Role.TNEF,
+}
+# RFC 8551 section 3.2.2.
+_SMIME_TYPES: Final = {"signed-data": Role.SIGNATURE, "certs-only": Role.KEY}
+# What a file is called that has no name: the names in their RFCs, else `attachment` with the usual extension.
+_NAMES: Final = {
+    "application/ms-tnef": "winmail.dat",
+    "application/pgp-encrypted": "version.txt",
+    "application/pgp-keys": "key.asc",
+    "application/pgp-signature": "signature.asc",
+    "application/pkcs7-mime": "smime.p7m",
+    "application/pkcs7-signature": "smime.p7s",
+    "application/vnd.ms-tnef": "winmail.dat",
+    "application/x-pkcs7-mime": "smime.p7m",
+    "application/x-pkcs7-signature": "smime.p7s",
+    "message/delivery-status": "delivery-status.txt",
+    "message/disposition-notification": "disposition-notification.txt",
+    "message/feedback-report": "feedback-report.txt",
+    "message/global": "message.eml",
+    "message/rfc822": "message.eml",
+    "message/rfc822-headers": "headers.txt",
+    "text/calendar": "invite.ics",
+    "text/rfc822-headers": "headers.txt",
+}
+_EXTENSIONS: Final = {
+    "application/gzip": "gz",
+    "application/json": "json",
+    "application/pdf": "pdf",
+    "application/xml": "xml",
+    "application/zip": "zip",
+    "audio/mpeg": "mp3",
+    "image/gif": "gif",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/svg+xml": "svg",
+    "image/webp": "webp",
+    "text/csv": "csv",
+    "text/html": "html",
+    "text/markdown": "md",
+    "text/plain": "txt",
+    "text/vcard": "vcf",
+    "text/xml": "xml",
+    "video/mp4": "mp4",
+}
+
+
+def disposition(part: Part) -> str:
+    """RFC 2183, in lower case and without its parameters: `attachment`, `inline`, whatever was sent, or nothing."""
+    return str(part.get("content-disposition", "")).partition(";")[0].strip().lower()
+
+
+def filename(part: Part) -> str:
+    """The name in Content-Disposition, else in Content-Type (RFC 2183, RFC 2231), decoded; empty when there is none.
+
+    It may hold anything: see filenames.py for what is fit to be shown or saved.
+    """
+    value = part.get_param("filename", None, "content-disposition") or part.get_param("name", None)
+    if not value:
+        return ""
+    if isinstance(value, tuple):
+        charset, _, text = value
+        decoded, _ = decode_text(text.encode("latin-1", "replace"), charset or "")
+        return decoded[:MAX_FILENAME].strip()
+    return headers.decode(headers.unfold(unquote(value)))[:MAX_FILENAME].strip()
+
+
+def name_for(part: Part, role: Role) -> str:
+    """What a file is called whose sender did not name it."""
+    declared = part.declared_type()
+    if role is Role.ENCRYPTED and declared not in _NAMES:
+        return "encrypted.asc"  # RFC 3156 section 4
+    extension = _EXTENSIONS.get(declared)
+    return _NAMES.get(declared) or (f"attachment.{extension}" if extension else "attachment")
+
+
+def content_id(part: Part) -> str:
+    """The Content-ID without its brackets (RFC 2045 section 7)."""
+    return headers.unfold(str(part.get("content-id", ""))).strip("<> ")[:255]
+
+
+def charset(part: Part) -> str:
+    """The charset declared, as it was written."""
+    return headers.printable(str(part.get_param("charset", "")))[:100]
+
+
+def encoding(part: Part) -> str:
+    """The Content-Transfer-Encoding in lower case; empty when none is declared (RFC 2045 section 6.1: 7bit)."""
+    return headers.unfold(str(part.get("content-transfer-encoding", ""))).lower()[:100]
+
+
+def role_of(part: Part, *, parent: Part | None) -> Role:
+    if part.is_multipart() or part.get_content_maintype() == "multipart":
+        return Role.CONTAINER
+    if isinstance(part.body, TextBody):
+        return Role.HTML if part.body.is_html else Role.TEXT
+    declared = part.declared_type()
+    within = parent.declared_type() if parent is not None else ""
+    if within == "multipart/encrypted":
+        return Role.ENCRYPTED
+    role = _ROLES.get(declared)
+    if role is Role.ENCRYPTED:
+        return _SMIME_TYPES.get(str(part.get_param("smime-type", "")).lower(), role)
+    if role is not None:
+        return role
+    return Role.INLINE if _is_inline(part, within) else Role.ATTACHMENT
+
+
+def _is_inline(part: Part, within: str) -> bool:
+    if disposition(part) == "attachment":
+        return False
+    is_image = part.get_content_maintype() == "image"
+    return (within == "multipart/related" and bool(content_id(part))) or (is_image and disposition(part) == "inline")
+
+
+def defects_of(part: Part) -> Iterator[str]:
+    """The codes of what is odd about a part alone. `StartBoundaryNotFoundDefect` → `start_boundary_not_found`."""
+    yield from part.body.decoder.defects if part.body is not None else ()
+    for defect in part.defects:
+        yield re.sub(r"(?<!^)(?=[A-Z])", "_", type(defect).__name__.removesuffix("Defect")).lower()
