@@ -9,7 +9,8 @@ from typing import Any, Final
 from mailkeep.domain.clock import rfc3339
 from mailkeep.domain.mailbox import Mailbox
 from mailkeep.domain.structure import AttachedMessage, MimePart
-from mailkeep.mail.parse import MessageParser, ParsedFile, ParsedMessage
+from mailkeep.mail.parse import MessageParser
+from mailkeep.mail.parsed import ParsedFile, ParsedMessage
 from mailkeep.mail.sanitise import sanitise
 from mailkeep.mail.spool import Spool
 
