@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import smtplib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import typer
 from rich.console import Console
@@ -14,11 +14,13 @@ from rich.progress import track
 
 from mailkeep.config import split_listen
 from mailkeep.errors import InvalidInput, Unavailable
-from mailkeep.testing.samples import welcome_mail
+from mailkeep.testing.samples import SHIPPED, sample_mails, welcome_mail
 from mailkeep_cli.running import settings_of_command
 
 TIMEOUT_S: Final = 60
 EXIT_REFUSED: Final = 1
+
+Item = TypeVar("Item")
 
 commands = typer.Typer()
 
@@ -28,30 +30,61 @@ def _group() -> None:
     """Mail to try things with."""
 
 
+Recipient = Annotated[str, typer.Option("--to", help="The recipient.")]
+Sender = Annotated[str, typer.Option("--from", help="The envelope's sender.")]
+Lmtp = Annotated[str, typer.Option(help="host:port to deliver to over LMTP.")]
+Smtp = Annotated[str, typer.Option(help="host:port to deliver to over SMTP; default: this machine's.")]
+
+
 @commands.command()
 def send(
     files: Annotated[
         list[Path] | None, typer.Argument(help="Messages as .eml files; without any, a sample is sent.", exists=True)
     ] = None,
     *,
-    to: Annotated[str, typer.Option(help="The recipient.")],
-    sender: Annotated[str, typer.Option("--from", help="The envelope's sender.")] = "sender@example.org",
-    lmtp: Annotated[str, typer.Option(help="host:port to deliver to over LMTP.")] = "",
-    smtp: Annotated[str, typer.Option(help="host:port to deliver to over SMTP; default: this machine's.")] = "",
+    to: Recipient,
+    sender: Sender = "sender@example.org",
+    lmtp: Lmtp = "",
+    smtp: Smtp = "",
 ) -> None:
     """Send messages to an address, over LMTP or SMTP."""
-    refused = 0
+    names = [str(file) for file in files] if files else ["the sample"]
     with _connect(lmtp, smtp) as client:
-        names = [str(file) for file in files] if files else ["the sample"]
-        for name, message in zip(_progress(names), _messages(files), strict=True):
-            try:
-                client.sendmail(sender, [to], message)
-            except smtplib.SMTPRecipientsRefused as error:
-                code, text = next(iter(error.recipients.values()))
-                refused += _complain(name, code, text)
-            except smtplib.SMTPResponseException as error:
-                refused += _complain(name, error.smtp_code, error.smtp_error)
-    typer.echo(f"{len(names) - refused} of {len(names)} accepted for {to}")
+        refusals = [_refusal(client, sender, to, message) for message in _progress(_messages(files), len(names))]
+    _conclude(list(zip(names, refusals, strict=True)), to)
+
+
+@commands.command()
+def samples(*, to: Recipient, sender: Sender = "sender@example.org", lmtp: Lmtp = "", smtp: Smtp = "") -> None:
+    """Send an address mail of the kinds that people receive, to see what is made of it."""
+    with _connect(lmtp, smtp) as client:
+        mails = _progress(sample_mails(), len(SHIPPED))
+        refusals = [(mail.name, _refusal(client, sender, to, mail.source)) for mail in mails]
+    for name, reply in refusals:
+        if not reply:
+            typer.echo(f"{name}: {SHIPPED[name]}")
+    _conclude(refusals, to)
+
+
+def _refusal(client: smtplib.SMTP, sender: str, to: str, message: bytes) -> str:
+    """The server's reply, empty when it took the message."""
+    try:
+        client.sendmail(sender, [to], message)
+    except smtplib.SMTPRecipientsRefused as error:
+        code, text = next(iter(error.recipients.values()))
+    except smtplib.SMTPResponseException as error:
+        code, text = error.smtp_code, error.smtp_error
+    else:
+        return ""
+    return f"{code} {text.decode('utf-8', 'replace') if isinstance(text, bytes) else text}"
+
+
+def _conclude(refusals: list[tuple[str, str]], to: str) -> None:
+    """Say how it went, when the bar is gone. `refusals` are names with replies, empty ones for what was accepted."""
+    refused = [(name, reply) for name, reply in refusals if reply]
+    for name, reply in refused:
+        typer.echo(f"{name}: refused: {reply}", err=True)
+    typer.echo(f"{len(refusals) - len(refused)} of {len(refusals)} accepted for {to}")
     if refused:
         raise typer.Exit(EXIT_REFUSED)
 
@@ -76,13 +109,7 @@ def _messages(files: list[Path] | None) -> Iterator[bytes]:
         yield file.read_bytes()
 
 
-def _progress(names: list[str]) -> Iterator[str]:
+def _progress(items: Iterable[Item], total: int) -> Iterator[Item]:
     """A bar on a terminal, nothing elsewhere."""
     console = Console(file=sys.stderr)
-    yield from track(names, "Sending", console=console, transient=True, disable=not console.is_terminal)
-
-
-def _complain(name: str, code: int, text: bytes | str) -> int:
-    reply = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    typer.echo(f"{name}: refused: {code} {reply}", err=True)
-    return 1
+    yield from track(items, "Sending", total=total, console=console, transient=True, disable=not console.is_terminal)

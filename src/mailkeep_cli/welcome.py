@@ -35,7 +35,7 @@ async def greet(core: Core, settings: Settings) -> None:
     customer = await _first_customer(core, settings)
     lines = ["", f"  Mailkeep is running: {settings.public_url}"]
     if customer is not None:
-        send = f"{_command()} mail send --to {customer.address} --smtp {settings.smtp.listen}"
+        to = f"--to {customer.address} --smtp {settings.smtp.listen}"
         lines += [
             f"  Log in:              {customer.email}",
             f"  Password:            {customer.password}",
@@ -43,7 +43,11 @@ async def greet(core: Core, settings: Settings) -> None:
             "",
             "  Send it a mail from another terminal, and watch it arrive:",
             "",
-            f"    {send}",
+            f"    {_command()} mail send {to}",
+            "",
+            "  Or fifteen of the kinds that people receive:",
+            "",
+            f"    {_command()} mail samples {to}",
         ]
     typer.echo("\n".join([*lines, "", "  Ctrl-C stops it.", ""]))
 

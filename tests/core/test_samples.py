@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from samples.collection import MESSAGES, Sample, all_samples
+from mailkeep.testing.samples import SHIPPED, sample_mails
+from samples.collection import MESSAGES, SHIPPED_FILES, Sample, all_samples
 from samples.golden import comparable, read, render
 
 SAMPLES = all_samples()
@@ -42,3 +43,16 @@ def test_there_are_as_many_samples_as_there_must_be() -> None:
 def test_no_golden_is_left_over() -> None:
     goldens = set(SAMPLES[0].golden.parents[1].glob("*/*.json"))
     assert goldens == {sample.golden for sample in SAMPLES}
+
+
+def test_every_shipped_sample_is_sent_and_new_each_time() -> None:
+    assert {path.stem for path in SHIPPED_FILES.glob("*.eml")} == set(SHIPPED)
+    for first, again in zip(sample_mails(), sample_mails(), strict=True):
+        assert first.source != again.source
+        source = (SHIPPED_FILES / f"{first.name}.eml").read_bytes()
+        kept, sent = (_lines_but_fresh(mail) for mail in (source, first.source))
+        assert sent == kept
+
+
+def _lines_but_fresh(source: bytes) -> list[bytes]:
+    return [line for line in source.split(b"\r\n") if not line.startswith((b"Date: ", b"Message-ID: "))]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 MESSAGES: Final = Path(__file__).parents[1] / "data" / "messages"
-SHIPPED: Final = Path(__file__).parents[2] / "src" / "mailkeep" / "testing" / "samples"
+SHIPPED_FILES: Final = Path(__file__).parents[2] / "src" / "mailkeep" / "testing" / "samples"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Sample:
 def all_samples() -> list[Sample]:
     """In the order of their names. The goldens of the shipped ones stay here: no wheel needs them."""
     found = [_sample(path, path.parent.name) for path in MESSAGES.glob("*/*.eml")]
-    found += [_sample(path, "shipped") for path in SHIPPED.glob("*.eml")]
+    found += [_sample(path, "shipped") for path in SHIPPED_FILES.glob("*.eml")]
     return sorted(found, key=lambda sample: sample.name)
 
 

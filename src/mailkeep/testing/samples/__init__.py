@@ -1,42 +1,60 @@
-"""Mail that we ship, to try things with."""
+"""Mail that we ship, to try things with: a welcome, and messages of the kinds that people receive."""
 
 from __future__ import annotations
 
-from email.message import EmailMessage
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from email.utils import format_datetime, make_msgid
+from importlib.resources import files
+from typing import Final
 
 from mailkeep.domain.clock import utc_now
+from mailkeep.testing.samples.welcome import welcome_mail
 
-_TEXT = """\
-Hello!
+__all__ = ["SHIPPED", "SampleMail", "sample_mails", "welcome_mail"]
 
-This mail came in over SMTP, was parsed while it arrived, and is stored on disk.
-You see its safe view; the other tabs show the text, the headers, the attachment and
-the source, byte for byte as it was received.
-"""
-_HTML = """\
-<html><head><style>h1 { color: teal }</style></head><body>
-<h1>Hello!</h1>
-<p>This mail came in over <strong>SMTP</strong>, was parsed while it arrived, and is stored on disk.</p>
-<p>Its HTML is <em>sanitised when it is shown</em>. This one carries a script, a remote image and a link that
-runs code. None of them reached you:</p>
-<ul><li>a script</li><li>a tracking pixel</li><li><a href="javascript:alert(1)">a link</a></li></ul>
-<script>document.title = "this never runs"</script>
-<img src="https://tracker.example.org/open.gif" width="1" height="1" onerror="alert(1)">
-<p>A link that is what it says: <a href="https://www.rfc-editor.org/rfc/rfc5321">RFC 5321</a>.</p>
-</body></html>
-"""
+# In the order in which they are sent: a list shows the last one on top. What each is there to show.
+SHIPPED: Final = {
+    "cron": "the output of a cron job: plain text from a machine",
+    "damaged": "charset and boundary wrong, an attachment cut off: read all the same, and each repair named",
+    "mailing-list": "format=flowed, quotes and a list's footer",
+    "outlook": "Outlook's winmail.dat and quoted-printable in iso-8859-1",
+    "signed": "an S/MIME signature",
+    "bounce": "a report of non-delivery (RFC 3464)",
+    "forwarded": "a message attached to a message, with a file in it",
+    "japanese": "iso-2022-jp in the header and the text",
+    "photos": "pictures inside HTML, and an encoded file name",
+    "invitation": "a calendar invitation",
+    "newsletter": "HTML alone, with remote images, two trackers, a form and a script",
+    "phishing": "a sender's name that lies, and links that are not what they say",
+    "invoice": "text, HTML and a PDF",
+    "reset-code": "a code to log in with",
+    "sign-up": "a button to confirm an address, and a tracking pixel",
+}
+_FIELD: Final = rb"(?im)^%s:[^\n]*\n(?:[ \t][^\n]*\n)*"
 
 
-def welcome_mail() -> bytes:
-    """A mail with text, HTML that tries something, and an attachment; new on each call."""
-    message = EmailMessage()
-    message["From"] = "Mailkeep <welcome@example.org>"
-    message["To"] = "You <you@example.org>"
-    message["Subject"] = "Welcome to Mailkeep ✉"
-    message["Date"] = format_datetime(utc_now())
-    message["Message-ID"] = make_msgid(domain="example.org")
-    message.set_content(_TEXT)
-    message.add_alternative(_HTML, subtype="html")
-    message.add_attachment(b"name,kept\nmail,yes\n", maintype="text", subtype="csv", filename="example.csv")
-    return message.as_bytes()
+@dataclass(frozen=True, slots=True)
+class SampleMail:
+    """A message as it goes over the wire. `shows` says what it is there for."""
+
+    name: str
+    shows: str
+    source: bytes
+
+
+def sample_mails() -> Iterator[SampleMail]:
+    """Every shipped message, with the Date and the Message-ID of this moment."""
+    for name, shows in SHIPPED.items():
+        source = files(__name__).joinpath(f"{name}.eml").read_bytes()
+        yield SampleMail(name, shows, _fresh(source))
+
+
+def _fresh(source: bytes) -> bytes:
+    head, blank, body = source.partition(b"\r\n\r\n")
+    head += b"\r\n"
+    for name, value in (("Date", format_datetime(utc_now())), ("Message-ID", make_msgid(domain="example.org"))):
+        # Replaced, not added: a message that has no Date is to arrive without one.
+        head = re.sub(_FIELD % name.encode(), f"{name}: {value}\r\n".encode(), head, count=1)
+    return head.removesuffix(b"\r\n") + blank + body
