@@ -68,6 +68,7 @@ def samples(*, to: Recipient, sender: Sender = "sender@example.org", lmtp: Lmtp 
 
 def _refusal(client: smtplib.SMTP, sender: str, to: str, message: bytes) -> str:
     """The server's reply, empty when it took the message."""
+    text: bytes | str
     try:
         client.sendmail(sender, [to], message)
     except smtplib.SMTPRecipientsRefused as error:

@@ -28,14 +28,6 @@ def read(source: bytes, directory: Path, *, step: int = 65_536) -> dict[str, Any
         parser.discard()
 
 
-def comparable(seen: dict[str, Any], golden: dict[str, Any]) -> dict[str, Any]:
-    """What is seen, without what the golden does not say yet."""
-    if golden["structure"] is not None:
-        return seen
-    attachments = [{**attachment, "section": ""} for attachment in seen["attachments"]]
-    return {**seen, "attachments": attachments, "structure": None}
-
-
 def render(value: Any, indent: int = 0) -> str:
     """JSON with what fits on a line on one line. What does not print is escaped, so that nothing hides in a golden."""
     flat = "".join(char if char.isprintable() else _escaped(char) for char in json.dumps(value, ensure_ascii=False))
