@@ -1,6 +1,7 @@
-"""The real mxd, but it kills itself at a named point: `python -m services.dying_mxd POINT`.
+"""The real mxd, which may kill itself at a named point, as by `kill -9`.
 
-The points are put around functions of the product from here; the product knows nothing of them.
+The points are put around functions of the product from here; the product knows nothing of them. A process that has
+loaded the program forks an mxd whenever it is asked to, because loading it takes longer than hundreds of deaths.
 """
 
 from __future__ import annotations
@@ -8,10 +9,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import select
 import signal
+import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final, NoReturn
 
 from mailkeep.services.delivery_batches import DeliveryBatches
 from mailkeep.services.ingest import Delivery
@@ -20,9 +25,13 @@ from mailkeep_cli.main import main
 from mailkeep_mxd.protocol import MailProtocol
 from mailkeep_mxd.replies import Reply
 from mailkeep_mxd.session import MailSession
+from services.daemon import ServiceFailed
+
+TESTS: Final = Path(__file__).parents[1]
+ANSWERED_S: Final = 30
 
 
-def die(*_: object) -> NoReturn:
+def die() -> NoReturn:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("SIGKILL returns")
 
@@ -32,25 +41,28 @@ def after(kind: Any, name: str, *, times: int = 1) -> None:
     method = getattr(kind, name)
     calls = 0
 
-    def count() -> None:
+    @functools.wraps(method)
+    async def dying(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
+        result = await method(*args, **kwargs)
         calls += 1
         if calls == times:
             die()
-
-    @functools.wraps(method)
-    async def dying_async(*args: Any, **kwargs: Any) -> Any:
-        result = await method(*args, **kwargs)
-        count()
         return result
 
-    @functools.wraps(method)
-    def dying(*args: Any, **kwargs: Any) -> Any:
-        result = method(*args, **kwargs)
-        count()
-        return result
+    setattr(kind, name, dying)
 
-    setattr(kind, name, dying_async if asyncio.iscoroutinefunction(method) else dying)
+
+def after_the_temporary_write() -> None:
+    """When the bytes of a blob are durable under a name that nobody knows; mxd syncs other files, too."""
+    fsync = os.fsync
+
+    def dying(fd: Any) -> None:
+        fsync(fd)
+        if "/blobs/tmp/" in str(Path(f"/proc/self/fd/{fd}").readlink()):
+            die()
+
+    os.fsync = dying
 
 
 def between_replies() -> None:
@@ -68,14 +80,75 @@ def between_replies() -> None:
 
 POINTS: Final[dict[str, Callable[[], None]]] = {
     "after RCPT": lambda: after(MailSession, "_add_recipient", times=2),
-    "in DATA": lambda: after(Delivery, "feed", times=2),
-    "after the temporary write": lambda: after(os, "fsync"),
-    "after the rename": lambda: after(FileBlobs, "_store"),
+    "in DATA": lambda: after(Delivery, "feed"),
+    "after the temporary write": after_the_temporary_write,
+    "after the rename": lambda: after(FileBlobs, "store"),
     "after the commit, before the reply": lambda: after(DeliveryBatches, "store"),
     "between two replies": between_replies,
 }
 
+
+class MxdForks:
+    """Starts one mxd after the other. The calls block."""
+
+    def __init__(self, asked: IO[str], told: IO[str]) -> None:
+        self._asked = asked
+        self._told = told
+
+    def start(self, point: str = "") -> int:
+        """The process id of an mxd that dies at the point; without one, it lives until it is told to stop."""
+        self._asked.write(f"{point}\n")
+        self._asked.flush()
+        return self._number("an mxd that starts")
+
+    def ended(self) -> int:
+        """Wait until the last one has ended: its exit code, or the signal less than zero."""
+        return self._number("an mxd that ends")
+
+    def _number(self, what: str) -> int:
+        """The next line. Raises ServiceFailed when none comes in time."""
+        ready, _, _ = select.select([self._told], [], [], ANSWERED_S)
+        if not ready:
+            raise ServiceFailed(f"waited {ANSWERED_S} s in vain: {what}")
+        return int(self._told.readline())
+
+
+@contextmanager
+def mxd_forks(environment: Mapping[str, str], log_path: Path) -> Iterator[MxdForks]:
+    """All of them run with this environment and print to one log."""
+    with (
+        log_path.open("ab") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "services.dying_mxd"],
+            env={**environment, "PYTHONPATH": str(TESTS)},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
+        ) as process,
+    ):  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield MxdForks(process.stdin, process.stdout)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def fork_when_asked() -> None:
+    """A line of standard input is a point; its process id and then its end are said on standard output."""
+    for line in sys.stdin:
+        process = os.fork()
+        if not process:
+            os.dup2(2, 1)
+            if point := line.strip():
+                POINTS[point]()
+            sys.argv = ["mailkeep", "mxd"]
+            main()
+            return
+        sys.stdout.write(f"{process}\n")
+        sys.stdout.flush()
+        _, status = os.waitpid(process, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    POINTS[sys.argv[1]]()
-    sys.argv[1:] = ["mxd"]
-    main()
+    fork_when_asked()
