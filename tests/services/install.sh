@@ -14,6 +14,9 @@ redis-server redis-server
 swaks swaks
 chromium chromium
 clamd clamav-daemon
+strace strace
+mkfs.ext4 e2fsprogs
+mount mount
 LIST
 [ -n "$missing" ] || exit 0
 
