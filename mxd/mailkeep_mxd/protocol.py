@@ -342,7 +342,10 @@ class MailProtocol(SMTP):
         self._outbox.flush()
         if self._stream.is_closing() or not self._stream.can_write_eof():
             return
-        self._stream.write_eof()
+        try:
+            self._stream.write_eof()
+        except OSError as error:  # the client has reset the connection
+            raise ConnectionAbortedError from error
         try:
             async with asyncio.timeout(LINGER_S):
                 await self._inbox.drain()
