@@ -2,6 +2,7 @@
 
 MailkeepError
 ├── InvalidInput         the caller must change the request; `field` names the culprit
+│   ├── NameReserved         the name belongs to whoever runs the domain
 │   └── ConfigurationError   the operator must change a setting
 ├── NotFound             it does not exist, or belongs to somebody else
 ├── Conflict             it exists already
@@ -36,6 +37,10 @@ class InvalidInput(MailkeepError):
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class NameReserved(InvalidInput):
+    """The address speaks for whoever runs the domain, and is given to nobody."""
 
 
 class ConfigurationError(InvalidInput):

@@ -48,6 +48,7 @@ async def test_a_change_is_what_it_says(still_world: World, still_ada: Customer,
     [
         {"local_part": "a b"},
         {"local_part": "a+b"},
+        {"local_part": "postmaster"},
         {"local_part": "x" * 65},
         {"local_part": "a\x00b"},
         {"address": "a@elsewhere.test"},

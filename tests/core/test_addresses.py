@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from core.conftest import POLICY, Customer
 from mailkeep.bootstrap import Core
-from mailkeep.domain.address import AddressStatus, canonical_address, split_subaddress
+from mailkeep.domain.address import ROLE_NAMES, AddressStatus, canonical_address, split_subaddress
 from mailkeep.domain.scope import Actor
-from mailkeep.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
+from mailkeep.errors import Conflict, InvalidInput, LimitReached, NameReserved, NotAllowed, NotFound
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,18 @@ async def test_what_cannot_be_created(core: Core, alice: Customer, given: dict[s
     with pytest.raises(InvalidInput) as caught:
         await core.addresses.create(alice.actor, **given)
     assert caught.value.field == field
+
+
+async def test_attack_023_nobody_becomes_postmaster(core: Core, alice: Customer) -> None:
+    assert {"postmaster", "abuse", "admin", "administrator", "hostmaster", "webmaster", "root"} <= ROLE_NAMES
+    for name in (*ROLE_NAMES, "PostMaster"):
+        with pytest.raises(NameReserved) as caught:
+            await core.addresses.create(alice.actor, local_part=name)
+        assert caught.value.field == "local_part"
+        with pytest.raises(NameReserved):
+            await core.addresses.create(alice.actor, address=f"{name}@mail.test")
+    made = await core.addresses.create(alice.actor, local_part="postmaster-tests")
+    assert made.address == "postmaster-tests@mail.test"
 
 
 async def test_the_limit_of_the_tier_holds_in_a_race(core: Core, alice: Customer) -> None:

@@ -194,6 +194,12 @@ async def test_a_wrong_name_is_kept_and_explained(ada: Visitor, local_part: str)
     assert 'value="Kept"' in page.text
 
 
+async def test_a_name_of_the_domain_is_explained(ada: Visitor) -> None:
+    page = await ada.post("/addresses", {"local_part": "Postmaster"})
+    assert page.status == 422
+    assert page.error_of("local_part").startswith("This name is kept")
+
+
 async def test_a_taken_name_is_explained(ada: Visitor, bob: Visitor) -> None:
     await ada.post("/addresses", {"local_part": "wanted"})
     page = await bob.post("/addresses", {"local_part": "wanted"})

@@ -21,6 +21,18 @@ _DOT_STRING: Final = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?"
 _DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
+# Who reads these speaks for the domain: a certificate authority, a registry or an abuse desk takes their word. So no
+# customer gets them under a domain that is shared; on a domain of their own the owner may.
+ROLE_NAMES: Final = frozenset(
+    # RFC 2142 sections 3 to 5, and RFC 5321 section 4.5.1.
+    {"info", "marketing", "sales", "support", "abuse", "noc", "security"}
+    | {"postmaster", "hostmaster", "usenet", "news", "webmaster", "www", "uucp", "ftp"}
+    # CA/Browser Forum, Baseline Requirements section 3.2.2.4.4: with these one gets a certificate for the domain.
+    | {"admin", "administrator"}
+    # In use for the same, by authorities and by the systems that send mail.
+    | {"ssladmin", "ssladministrator", "sysadmin", "root", "daemon", "mailer-daemon", "nobody", "noreply", "no-reply"}
+)
+
 
 class AddressStatus(StrEnum):
     ACTIVE = "active"

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Final
 
 from mailkeep.config import Settings
-from mailkeep.domain.address import SUBADDRESS_SEPARATOR, Address, AddressStatus, canonical_address
+from mailkeep.domain.address import ROLE_NAMES, SUBADDRESS_SEPARATOR, Address, AddressStatus, canonical_address
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.ids import new_id
 from mailkeep.domain.scope import Actor, Scope
-from mailkeep.errors import InvalidInput, LimitReached, NotFound
+from mailkeep.errors import InvalidInput, LimitReached, NameReserved, NotFound
 from mailkeep.services import hints
 from mailkeep.services.hints import Hints
 from mailkeep.storage import accounts, addresses, recipients
@@ -138,6 +138,8 @@ class Addresses:
             raise InvalidInput(f"addresses are created under {domain}", field=field)
         if SUBADDRESS_SEPARATOR in chosen:
             raise InvalidInput("an address has no + in it: mail to local+tag arrives at local", field=field)
+        if chosen in ROLE_NAMES:
+            raise NameReserved(f"{chosen}@{host} is for whoever runs {host}: choose another name", field=field)
         return wanted
 
 

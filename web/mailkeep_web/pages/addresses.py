@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from mailkeep.errors import Conflict, InvalidInput, LimitReached
+from mailkeep.errors import Conflict, InvalidInput, LimitReached, NameReserved
 from mailkeep_web.forms import WHOLE_FORM, Form, read_form
 from mailkeep_web.mail_list import MAX_ADDRESSES
 from mailkeep_web.routing import Routes
@@ -16,6 +16,7 @@ routes: Final = Routes()
 
 _TAKEN: Final = "This address exists already. Choose another name, or leave the field empty for a random one."
 _LOCAL_PART: Final = "Use letters, digits, dots and hyphens; no “+”, which separates a tag from the name."
+_RESERVED: Final = "This name is kept for whoever runs the domain. Choose another, or leave the field empty."
 _LABEL: Final = "This label is too long, or holds characters that cannot be shown."
 _LIMIT: Final = "Your plan allows no more addresses. Delete one to make room."
 _OTHER: Final = "Something in this form is not right. Check it and send it again."
@@ -37,6 +38,8 @@ async def create(visit: MemberVisit) -> web.StreamResponse:
         return await _page(visit, form.with_error("local_part", _TAKEN), status=422)
     except LimitReached:
         return await _page(visit, form.with_error(WHOLE_FORM, _LIMIT), status=422)
+    except NameReserved:
+        return await _page(visit, form.with_error("local_part", _RESERVED), status=422)
     except InvalidInput as error:
         return await _page(visit, form.with_error(*_wrong(error.field)), status=422)
     return see_other("/addresses?done=created")
