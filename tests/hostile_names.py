@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,18 @@ HOSTILE_NAMES: Final = (
     HostileName("esc\x1b[31mred", "esc[31mred", "esc\\u001b[31mred"),
     HostileName("tag\U000e0041.txt", "tag.txt", "tag\\U000e0041.txt"),
 )
+
+# A name travels in UTF-8 (RFC 8187, RFC 2231), which has no half of a surrogate pair.
+SENDABLE_NAMES: Final = tuple(name for name in HOSTILE_NAMES if name.sent and "\ud800" not in name.sent)
+
+
+def mail_with_hostile_names() -> bytes:
+    """A mail with an attachment of each name that can be sent."""
+    parts = [
+        "Content-Type: application/octet-stream\r\nContent-Disposition: attachment; "
+        f"filename*=utf-8''{quote(name.sent, safe='')}\r\n\r\n{number}\r\n"
+        for number, name in enumerate(SENDABLE_NAMES)
+    ]
+    head = 'From: a@sender.test\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    separator = "--b\r\n"
+    return f"{head}{separator}{separator.join(parts)}--b--\r\n".encode()

@@ -5,7 +5,6 @@ This is the one place where the API decides whether a caller may do something at
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -18,6 +17,7 @@ from mailkeep.domain.scope import Actor, Scope
 from mailkeep.errors import NotAllowed, NotFound
 from mailkeep_api.auth import NOBODY, authenticate
 from mailkeep_api.body import read_json
+from mailkeep_api.etags import conditional
 from mailkeep_api.keys import CORE, SETTINGS
 from mailkeep_api.problems import CHALLENGE, NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE, RequestProblem
 from mailkeep_api.routing import PUBLIC, Access, Call, Route
@@ -32,8 +32,7 @@ def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResp
     async def handle(request: web.Request) -> web.StreamResponse:
         actor = await _authorise(request, route.scope)
         call = Call(core=request.app[CORE], settings=request.app[SETTINGS], actor=actor, request=request)
-        result = await route.handler(call, **await _arguments(request, route))
-        return result if isinstance(result, web.StreamResponse) else _render(call, route, result)
+        return _render(call, route, await route.handler(call, **await _arguments(request, route)))
 
     return handle
 
@@ -76,16 +75,15 @@ async def _arguments(request: web.Request, route: Route) -> dict[str, object]:
     return arguments
 
 
-def _render(call: Call, route: Route, model: BaseModel | None) -> web.Response:
-    if model is None:
-        return web.Response(status=route.status, headers=call.reply_headers)
-    body = model.model_dump_json(by_alias=True).encode()
-    if not route.etag:
-        return web.Response(status=route.status, body=body, content_type="application/json", headers=call.reply_headers)
-    etag = hashlib.sha256(body).hexdigest()[:32]
-    if any(known.value in (etag, "*") for known in call.request.if_none_match or ()):
-        response = web.Response(status=304)
-    else:
-        response = web.Response(status=route.status, body=body, content_type="application/json")
-    response.etag = etag
-    return response
+def _render(call: Call, route: Route, result: BaseModel | web.StreamResponse | None) -> web.StreamResponse:
+    if isinstance(result, BaseModel):
+        body = result.model_dump_json(by_alias=True).encode()
+        result = web.Response(
+            status=route.status, body=body, content_type="application/json", headers=call.reply_headers
+        )
+    elif result is None:
+        result = web.Response(status=route.status, headers=call.reply_headers)
+    # A download brings an ETag of its own (documents.send_download).
+    if route.etag and result.etag is None and isinstance(result, web.Response):
+        return conditional(call.request, result)
+    return result

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from mailkeep.domain.message import Download, SafeHtml
 from mailkeep.mail.filenames import safe_name
+from mailkeep_api.etags import has_already, not_modified
 from mailkeep_api.headers import HOSTILE_CONTENT_CSP
 
 HOSTILE_CONTENT_HEADERS: Final = {
@@ -46,15 +47,19 @@ def text_document(text: str) -> web.Response:
 
 
 async def send_download(request: web.Request, download: Download) -> web.StreamResponse:
-    """Stream a file out, to be saved and never shown.
+    """Stream a file out, to be saved and never shown; 304 when the client has it already.
 
     The first bytes are read before the answer begins, so that a file that is not there is an error and no empty
     file. When it fails later the connection is broken off: the client sees fewer bytes than were announced.
     Raises StorageUnavailable.
     """
+    response = web.StreamResponse(headers=download_headers(download))
+    etag = download.digest[:32]
     async with aclosing(download.chunks) as chunks:
+        if etag and has_already(request, etag):
+            return not_modified(etag, response)
         first = await anext(chunks, b"")
-        response = web.StreamResponse(headers=download_headers(download))
+        response.etag = etag or None
         response.content_length = download.size_bytes
         await response.prepare(request)
         if request.method != "HEAD":

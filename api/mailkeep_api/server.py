@@ -21,13 +21,17 @@ log: Final[structlog.stdlib.BoundLogger] = structlog.get_logger()
 
 
 class _KindsOnly(logging.Filter):
-    """aiohttp logs what it could not parse, bytes and all, and a stranger wrote them: keep the kind of the error."""
+    """aiohttp logs what it could not parse, bytes and all, and a stranger wrote them: keep the kind of the error.
+
+    A client that left in the middle of an answer is no error: the request has its line with the status 499.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         kind = record.exc_info[0] if record.exc_info else None
-        if kind is None or not issubclass(kind, HttpProcessingError):
+        if kind is None or not issubclass(kind, HttpProcessingError | ConnectionError):
             return True
-        log.warning("http.not_understood", error=kind.__name__)
+        if issubclass(kind, HttpProcessingError):
+            log.warning("http.not_understood", error=kind.__name__)
         return False
 
 

@@ -137,8 +137,8 @@ async def test_attack_057_an_attachment_is_saved_and_never_shown(world: World, a
     path, answer = await message_of(world, ada, RICH)
     (attachment,) = answer.json["attachments"]
     assert set(attachment) == {
-        *("id", "filename", "declared_type", "detected_type", "size_bytes", "sha256", "disposition", "content_id"),
-        "malware",
+        *("id", "filename", "original_filename", "declared_type", "detected_type", "size_bytes", "sha256"),
+        *("disposition", "content_id", "section", "inline", "malware"),
     }
     download = await world.ask("GET", f"{path}/attachments/{attachment['id']}", ada)
     assert b"document.cookie" in download.body

@@ -9,8 +9,8 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mailkeep.domain.clock import rfc3339
+from mailkeep.mail.defects import defect_words
 from mailkeep_web import words
-from mailkeep_web.defects import defect_words
 from mailkeep_web.security import PAGE_HEADERS
 
 

@@ -9,11 +9,11 @@ from aiohttp import web
 from mailkeep.domain.message import MessageQuery
 from mailkeep.domain.scope import Scope
 from mailkeep.errors import NotFound
+from mailkeep.mail.hops import route as route_of
 from mailkeep_api.documents import html_document, send_download, text_document
 from mailkeep_api.links import link_next
 from mailkeep_api.routing import Call, Raw, Routes
 from mailkeep_api.schemas.messages import (
-    HeadersOut,
     HtmlQuery,
     MessageChange,
     MessageItem,
@@ -21,6 +21,7 @@ from mailkeep_api.schemas.messages import (
     MessageOut,
     MessageQueryIn,
 )
+from mailkeep_api.schemas.structure import HeadersOut, StructureOut
 
 routes: Final = Routes("/api/v1/messages", tag="messages")
 
@@ -56,7 +57,13 @@ async def delete_message(call: Call, message_id: str) -> None:
     await call.core.inbox.delete(call.actor, message_id)
 
 
-@routes.get("/{message_id}/source", scope=Scope.MESSAGES_READ, audit="message.source", returns=Raw(("message/rfc822",)))
+@routes.get(
+    "/{message_id}/source",
+    scope=Scope.MESSAGES_READ,
+    audit="message.source",
+    returns=Raw(("message/rfc822",)),
+    etag=True,
+)
 async def get_source(call: Call, message_id: str) -> web.StreamResponse:
     """The message as it was received, byte for byte."""
     return await send_download(call.request, await call.core.inbox.source(call.actor, message_id))
@@ -68,6 +75,7 @@ async def get_source(call: Call, message_id: str) -> web.StreamResponse:
     audit="message.html",
     query=HtmlQuery,
     returns=Raw(("text/html", "text/plain")),
+    etag=True,
 )
 async def get_html(call: Call, message_id: str, query: HtmlQuery) -> web.Response:
     """The HTML, sanitised; with `raw=1` as received, as text/plain. 404 when the message has none."""
@@ -79,7 +87,9 @@ async def get_html(call: Call, message_id: str, query: HtmlQuery) -> web.Respons
     return html_document(await call.core.inbox.safe_html(detail))
 
 
-@routes.get("/{message_id}/text", scope=Scope.MESSAGES_READ, audit="message.text", returns=Raw(("text/plain",)))
+@routes.get(
+    "/{message_id}/text", scope=Scope.MESSAGES_READ, audit="message.text", returns=Raw(("text/plain",)), etag=True
+)
 async def get_text(call: Call, message_id: str) -> web.Response:
     """The text part. 404 when the message has none."""
     detail = await call.core.inbox.read(call.actor, message_id)
@@ -88,10 +98,31 @@ async def get_text(call: Call, message_id: str) -> web.Response:
     return text_document(detail.text)
 
 
-@routes.get("/{message_id}/headers", scope=Scope.MESSAGES_READ, audit="message.headers", returns=HeadersOut)
+@routes.get("/{message_id}/headers", scope=Scope.MESSAGES_READ, audit="message.headers", returns=HeadersOut, etag=True)
 async def get_headers(call: Call, message_id: str) -> HeadersOut:
-    """The headers, in their order."""
-    return HeadersOut(headers=(await call.core.inbox.read(call.actor, message_id)).headers)
+    """The headers in their order, and the way the message took by its Received fields."""
+    detail = await call.core.inbox.read(call.actor, message_id)
+    return HeadersOut.of(detail.headers, route_of(detail.headers))
+
+
+@routes.get(
+    "/{message_id}/structure", scope=Scope.MESSAGES_READ, audit="message.structure", returns=StructureOut, etag=True
+)
+async def get_structure(call: Call, message_id: str) -> StructureOut:
+    """The MIME tree, with attached messages and reports, and what is odd about the message, in words."""
+    return StructureOut.of(await call.core.inbox.read(call.actor, message_id))
+
+
+@routes.get(
+    "/{message_id}/attachments.zip",
+    scope=Scope.MESSAGES_READ,
+    audit="attachment.download_all",
+    returns=Raw(("application/zip",)),
+    etag=True,
+)
+async def get_attachments(call: Call, message_id: str) -> web.StreamResponse:
+    """All attachments in a zip file, without those that a scanner found malware in. 404 when there are none."""
+    return await send_download(call.request, await call.core.inbox.attachments(call.actor, message_id))
 
 
 @routes.get(
@@ -99,6 +130,7 @@ async def get_headers(call: Call, message_id: str) -> HeadersOut:
     scope=Scope.MESSAGES_READ,
     audit="attachment.download",
     returns=Raw(("application/octet-stream",)),
+    etag=True,
 )
 async def get_attachment(call: Call, message_id: str, attachment_id: str) -> web.StreamResponse:
     """An attachment, to be saved. A type outside a short safe list is served as application/octet-stream."""

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from mailkeep.domain.mailbox import Mailbox
 from mailkeep.domain.message import Attachment, Envelope, MessageDetail, MessageSummary, SafeHtml, Transport
+from mailkeep.domain.structure import Role
+from mailkeep.mail.filenames import visible_name
 from mailkeep_api.schemas.addresses import AddressText
 from mailkeep_api.schemas.shapes import MAX_PAGE, Flag, In, Instant, Out, Query, Seq
 
@@ -101,19 +103,34 @@ class HtmlOut(Out):
 
 
 class AttachmentOut(Out):
+    """A file. `filename` is safe to save under; `original_filename` is the name as it was sent, with what is invisible
+    in it escaped, and empty when it is the same. `section` is its number in the tree, `inline` whether the HTML shows
+    it in its place.
+    """
+
     id: str
     filename: str
+    original_filename: str
     declared_type: str
     detected_type: str
     size_bytes: int
     sha256: str
     disposition: str
     content_id: str
+    section: str
+    inline: bool
     malware: str = Field(description="what a scanner found in it, which nobody is given then; empty: nothing")
 
     @classmethod
-    def of(cls, attachment: Attachment) -> AttachmentOut:
-        return cls(**{name: getattr(attachment, name) for name in cls.model_fields})
+    def of(cls, attachment: Attachment, detail: MessageDetail) -> AttachmentOut:
+        part = detail.part(attachment.section)
+        original = visible_name(part.filename) if part is not None else ""
+        values = {name: getattr(attachment, name) for name in cls.model_fields if hasattr(attachment, name)}
+        return cls(
+            **values,
+            original_filename=original if original != attachment.filename else "",
+            inline=part is not None and part.role is Role.INLINE,
+        )
 
 
 class TransportOut(Out):
@@ -131,9 +148,15 @@ class TransportOut(Out):
 
 
 class MessageOut(MessageItem):
-    """A message alone. `html` is null when it has none; `defects` say what was wrong with it."""
+    """A message alone. `html` is null when it has none.
+
+    `senders` are all mailboxes of From, of which `from` is the first; `ambiguous` says that they are not exactly one.
+    `defects` are codes of what is odd about it: `…/structure` has the words.
+    """
 
     envelope: EnvelopeOut
+    senders: tuple[MailboxOut, ...]
+    ambiguous: bool
     to: tuple[MailboxOut, ...]
     cc: tuple[MailboxOut, ...]
     reply_to: tuple[MailboxOut, ...]
@@ -155,6 +178,8 @@ class MessageOut(MessageItem):
         return cls(
             **dict(MessageItem.of(detail.summary)),
             envelope=EnvelopeOut.of(detail.envelope),
+            senders=tuple(map(MailboxOut.of, detail.senders)),
+            ambiguous=detail.ambiguous,
             to=tuple(map(MailboxOut.of, detail.to)),
             cc=tuple(map(MailboxOut.of, detail.cc)),
             reply_to=tuple(map(MailboxOut.of, detail.reply_to)),
@@ -163,14 +188,8 @@ class MessageOut(MessageItem):
             headers=detail.headers,
             text=detail.text,
             html=HtmlOut.of(safe) if detail.html is not None else None,
-            attachments=tuple(map(AttachmentOut.of, detail.attachments)),
+            attachments=tuple(AttachmentOut.of(attachment, detail) for attachment in detail.attachments),
             transport=TransportOut.of(detail.transport),
             defects=detail.defects,
             malware=detail.malware,
         )
-
-
-class HeadersOut(Out):
-    """Name and value of each header, in the order of the message."""
-
-    headers: tuple[tuple[str, str], ...]

@@ -114,6 +114,17 @@ class MessageDetail:
         """Whether nobody may be given its source or its HTML as received. Each attachment speaks for itself."""
         return self.malware != ""
 
+    @property
+    def ambiguous(self) -> bool:
+        """Whether From leaves open who wrote it: it does not name exactly one address, or there are two of it."""
+        addresses = [sender.address for sender in self.senders]
+        return len(addresses) != 1 or not addresses[0] or "from_ambiguous" in self.defects
+
+    def part(self, section: str) -> MimePart | None:
+        """The part with this number; None when there is none, or the message could not be taken apart."""
+        parts = self.structure.walk() if self.structure is not None else ()
+        return next((part for part in parts if part.section == section), None)
+
 
 @dataclass(frozen=True, slots=True)
 class MessageQuery:
@@ -127,9 +138,13 @@ class MessageQuery:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """Bytes to be streamed out, with what a safe answer needs to know of them. Whoever stops early closes `chunks`."""
+    """Bytes to be streamed out, with what a safe answer needs to know of them. Whoever stops early closes `chunks`.
+
+    `digest` is the same for the same bytes and no others, in hex; empty when it is not known.
+    """
 
     chunks: AsyncGenerator[bytes, None]
     size_bytes: int
     filename: str
     media_type: str
+    digest: str = ""

@@ -10,7 +10,6 @@ from typing import Final
 from mailkeep.domain.structure import Role
 from mailkeep.mail import headers
 from mailkeep.mail.body import TextBody, decode_text
-from mailkeep.mail.limits import MAX_FILENAME
 from mailkeep.mail.mime import Part
 
 MESSAGES: Final = frozenset({"message/rfc822", "message/global", "message/rfc822-headers", "text/rfc822-headers"})
@@ -92,7 +91,7 @@ def disposition(part: Part) -> str:
 def filename(part: Part) -> str:
     """The name in Content-Disposition, else in Content-Type (RFC 2183, RFC 2231), decoded; empty when there is none.
 
-    It may hold anything: see filenames.py for what is fit to be shown or saved.
+    It may hold anything, and as much as a header may: see filenames.py for what is fit to be shown or saved.
     """
     value = part.get_param("filename", None, "content-disposition") or part.get_param("name", None)
     if not value:
@@ -100,8 +99,8 @@ def filename(part: Part) -> str:
     if isinstance(value, tuple):
         charset, _, text = value
         decoded, _ = decode_text(text.encode("latin-1", "replace"), charset or "")
-        return decoded[:MAX_FILENAME].strip()
-    return headers.decode(headers.unfold(unquote(value)))[:MAX_FILENAME].strip()
+        return decoded.strip()
+    return headers.decode(headers.unfold(unquote(value))).strip()
 
 
 def name_for(part: Part, role: Role) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import zstandard
 
 from mailkeep.domain.clock import Clock
+from mailkeep.domain.mailbox import Mailbox
 from mailkeep.domain.message import Download, MessageDetail, MessageQuery, MessageSummary, SafeHtml
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.domain.tier import Tier
@@ -16,6 +17,7 @@ from mailkeep.errors import NotFound, Quarantined, StorageUnavailable
 from mailkeep.mail.attachments import served_type
 from mailkeep.mail.sanitise import sanitise
 from mailkeep.services import hints, ledgers
+from mailkeep.services.bundle import bundle
 from mailkeep.services.hints import Hints
 from mailkeep.services.waiting import deadline_after
 from mailkeep.storage import accounts, blob_deletions, contents, messages
@@ -59,7 +61,7 @@ class Inbox:
             summary=stored.summary,
             envelope=stored.envelope,
             transport=stored.transport,
-            senders=content.senders,
+            senders=content.senders or _first_sender(stored.summary),
             to=content.to,
             cc=content.cc,
             reply_to=content.reply_to,
@@ -101,6 +103,7 @@ class Inbox:
             size_bytes=source.size_bytes,
             filename=f"{message_id}.eml",
             media_type="message/rfc822",
+            digest=source.sha256,
         )
 
     async def attachment(self, actor: Actor, message_id: str, attachment_id: str) -> Download:
@@ -119,7 +122,15 @@ class Inbox:
             size_bytes=attachment.size_bytes,
             filename=attachment.filename,
             media_type=served_type(attachment.declared_type, attachment.detected_type),
+            digest=attachment.sha256,
         )
+
+    async def attachments(self, actor: Actor, message_id: str) -> Download:
+        """All attachments in a zip file. Raises NotFound, also when there are none; NotAllowed, StorageUnavailable."""
+        detail = await self.read(actor, message_id)
+        if not detail.attachments:
+            raise NotFound("no attachments in this message")
+        return bundle(detail, self._blobs)
 
     async def set_read(self, actor: Actor, message_id: str, *, read: bool) -> MessageSummary:
         """Raises NotFound, NotAllowed."""
@@ -166,6 +177,11 @@ class Inbox:
                 if latest > after or remaining_s() <= 0:
                     return latest > after
                 await listener.wait(remaining_s())
+
+
+def _first_sender(summary: MessageSummary) -> tuple[Mailbox, ...]:
+    """Of mail that was stored before all mailboxes of From were kept."""
+    return (summary.sender,) if summary.sender != Mailbox("", "") else ()
 
 
 async def _decompressed(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

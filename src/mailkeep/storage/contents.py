@@ -100,20 +100,22 @@ async def get(connection: AsyncConnection, content_id: str) -> Content:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the bytes as received are, how many they are before compression, and what a scanner found in them."""
+    """Where the bytes as received are, their number and digest before compression, and what a scanner found in them."""
 
     blob_key: str
     size_bytes: int
+    sha256: str
     malware: str
 
 
 async def source_of(connection: AsyncConnection, content_id: str) -> Source:
     """Raises NotFound, as `get` does."""
-    query = select(contents.c.source_key, contents.c.size_bytes, contents.c.malware).where(contents.c.id == content_id)
+    columns = (contents.c.source_key, contents.c.size_bytes, contents.c.source_sha256, contents.c.malware)
+    query = select(*columns).where(contents.c.id == content_id)
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise NotFound("the message was deleted")
-    return Source(row.source_key, row.size_bytes, row.malware)
+    return Source(row.source_key, row.size_bytes, row.source_sha256, row.malware)
 
 
 async def remove_unused(connection: AsyncConnection, content_id: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is odd about a message, in words. The codes are the parser's (mailkeep.mail)."""
+"""What is odd about a message, in words for its reader."""
 
 from __future__ import annotations
 
