@@ -75,7 +75,7 @@ async def test_the_item_and_the_message(world: World, ada: Customer) -> None:
 async def test_html_is_sanitised_before_anybody_sees_it(world: World, ada: Customer) -> None:
     path, answer = await message_of(world, ada, RICH)
     html = answer.json["html"]
-    assert set(html) == {"sanitised", "removed", "truncated"}
+    assert set(html) == {"sanitised", "removed", "links", "truncated"}
     assert html["removed"]
 
     document = await world.ask("GET", f"{path}/html", ada)

@@ -10,7 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mailkeep.domain.clock import rfc3339
 from mailkeep.mail.defects import defect_words
+from mailkeep.mail.links import links_of_text
 from mailkeep_web import words
+from mailkeep_web.links import link_warning_words
 from mailkeep_web.security import PAGE_HEADERS
 
 
@@ -34,7 +36,8 @@ class Templates:
             day=words.day,
             rfc3339=rfc3339,
             size=words.size,
-            linked=words.linked,
+            linked=links_of_text,
+            link_warning=link_warning_words,
         )
 
     def html(self, template: str, context: Mapping[str, object]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,8 +10,6 @@ from mailkeep.domain.clock import utc_now
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
-_WEB_ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`{}|\\^]{1,2000}", re.IGNORECASE)
-_ENDS_A_SENTENCE: Final = ".,;:!?)]"
 
 
 def age(moment: datetime) -> str:
@@ -55,14 +51,3 @@ def size(count: int) -> str:
 def plural(count: int, one: str, many: str) -> str:
     """`1 script`, `2 scripts`."""
     return f"{count} {one if count == 1 else many}"
-
-
-def linked(text: str) -> Iterator[tuple[str, str]]:
-    """`text` in pieces: (piece, address) for a web address in it, (piece, "") for the rest. Escape afterwards."""
-    end = 0
-    for match in _WEB_ADDRESS.finditer(text):
-        address = match.group().rstrip(_ENDS_A_SENTENCE)
-        yield text[end : match.start()], ""
-        yield address, address
-        end = match.start() + len(address)
-    yield text[end:], ""

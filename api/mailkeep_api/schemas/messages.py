@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from mailkeep.domain.mailbox import Mailbox
-from mailkeep.domain.message import Attachment, Envelope, MessageDetail, MessageSummary, SafeHtml, Transport
+from mailkeep.domain.message import Attachment, Envelope, Link, MessageDetail, MessageSummary, SafeHtml, Transport
 from mailkeep.domain.structure import Role
 from mailkeep.mail.filenames import visible_name
 from mailkeep_api.schemas.addresses import AddressText
@@ -90,16 +90,36 @@ class EnvelopeOut(Out):
         return cls(mail_from=envelope.mail_from, rcpt_to=envelope.rcpt_to)
 
 
+class LinkOut(Out):
+    """`differs`: the text names another host or mailbox. `why`: what is odd about it. `host` is in A-labels."""
+
+    text: str
+    href: str
+    host: str
+    differs: bool
+    why: tuple[str, ...]
+
+    @classmethod
+    def of(cls, link: Link) -> LinkOut:
+        return cls(text=link.text, href=link.href, host=link.host, differs=link.differs, why=link.warnings)
+
+
 class HtmlOut(Out):
-    """The document after sanitising, and what was taken out of it: kind and count."""
+    """The document after sanitising, its links (500 at most), and what was taken out of it: kind and count."""
 
     sanitised: str
     removed: dict[str, int]
+    links: tuple[LinkOut, ...]
     truncated: bool
 
     @classmethod
     def of(cls, safe: SafeHtml) -> HtmlOut:
-        return cls(sanitised=safe.html, removed=dict(safe.removed), truncated=safe.truncated)
+        return cls(
+            sanitised=safe.html,
+            removed=dict(safe.removed),
+            links=tuple(map(LinkOut.of, safe.links)),
+            truncated=safe.truncated,
+        )
 
 
 class AttachmentOut(Out):

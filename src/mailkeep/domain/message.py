@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from mailkeep.domain.mailbox import Mailbox
 from mailkeep.domain.structure import MimePart
@@ -75,12 +76,38 @@ class MessageSummary:
     has_attachments: bool
 
 
+class LinkWarning(StrEnum):
+    """What is odd about a link. The first two: its text names something else than it leads to."""
+
+    OTHER_HOST = "other_host"
+    OTHER_MAILBOX = "other_mailbox"
+    USER_INFO = "user_info"  # https://bank.example@evil.example leads to evil.example
+    LOOK_ALIKE = "look_alike"  # letters of another alphabet that look like Latin ones
+    INTERNATIONAL = "international"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that can be clicked. `host` is where it leads, in A-labels (`xn--…`)."""
+
+    text: str
+    href: str
+    host: str
+    warnings: tuple[LinkWarning, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """Whether its text says that it leads elsewhere."""
+        return LinkWarning.OTHER_HOST in self.warnings or LinkWarning.OTHER_MAILBOX in self.warnings
+
+
 @dataclass(frozen=True, slots=True)
 class SafeHtml:
-    """A sanitised document, and what was taken out of it: kind (`script`, `handler`, `remote_image` …) → count."""
+    """A sanitised document, its links, and what was taken out of it: kind (`handler`, `tracker` …) → count."""
 
     html: str
     removed: Mapping[str, int]
+    links: tuple[Link, ...] = ()
     truncated: bool = False
 
 

@@ -1,7 +1,9 @@
-"""What the sanitiser takes out, counted: by a scan that is linear whatever it meets.
+"""What the sanitiser takes out, counted: a reader is told what a mail tried. Safety does not depend on it.
 
-A reader is told what a mail tried; safety does not depend on it. (`html.parser` would do, but is quadratic on
-comments and tags that never end.)
+Kinds: `element:<name>`; `handler`, `style`, `attribute:<name>` of those that do something by themselves;
+`remote_image`, `embedded_image`, `tracker`; `external_resource` for whatever else would be loaded; `meta_refresh`;
+`dangerous_link` (a script), `relative_link`, `other_link` (a scheme that is not allowed); `comment`; `more` for kinds
+beyond MAX_KINDS.
 """
 
 from __future__ import annotations
@@ -9,59 +11,94 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-# Quotes within a tag are taken in pairs, and only so far: what is not closed in time ends the tag.
-_TAG: Final = re.compile(r"""<(?:(!--)|([a-zA-Z][^\s/>]{0,40})((?:[^>"']|"[^"]{0,2000}"|'[^']{0,2000}'){0,4000}))""")
-_ATTRIBUTE: Final = re.compile(r"""([^\s=>"'/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+)))?""")
-_NOT_IN_SCHEME: Final = re.compile(r"[\x00-\x20]")
-_LINKS: Final = frozenset({"href", "src", "action", "background", "formaction"})
+from mailkeep.mail.html_tokens import Kind, Token
+from mailkeep.mail.trackers import is_remote, is_tracker
+from mailkeep.mail.urls import is_web_or_mail, scheme_of
+
+MAX_KINDS: Final = 200
+_MAX_NAME: Final = 40
+_MAX_VALUE: Final = 4_000  # of an attribute: more is not looked at
 _DANGEROUS: Final = frozenset({"javascript", "vbscript", "data"})
-_PIXEL: Final = frozenset({"0", "1", "0px", "1px"})
-# What is inside of these is no markup.
-_RAW: Final = frozenset({"script", "style", "title", "textarea", "xmp"})
+_ACTIVE: Final = frozenset({"autofocus", "ping", "srcdoc"})
+_LINKS: Final = frozenset({"href", "xlink:href", "action", "formaction", "src", "data", "background", "poster"})
+_LOADED: Final = frozenset({"src", "srcset", "data", "background", "poster", "lowsrc", "dynsrc"})
+_LOADED_BY_HREF: Final = frozenset({"link", "image", "use", "feimage"})
+_LOADED_BY_CSS: Final = re.compile(r"""@import|url\([\s"']{0,20}(?:https?:|//)""", re.IGNORECASE)
 
 
-def count_removed(markup: str, *, allowed: Collection[str]) -> dict[str, int]:
-    """Kind → count: `element:<name>`, `handler`, `style`, `image`, `tracker`, `dangerous_link`, `comment`."""
+def count_removed(tokens: Iterable[Token], markup: str, *, allowed: Collection[str]) -> dict[str, int]:
+    """Kind → count. `allowed` are the elements that stay."""
     removed: Counter[str] = Counter()
-    at = 0
-    while match := _TAG.search(markup, at):
-        comment, name, attributes = match.groups()
-        if comment:
-            removed["comment"] += 1
-            at = _after(markup, "-->", match.end())
-            continue
-        tag = name.lower()
-        if tag not in allowed:
-            removed[f"element:{tag}"] += 1
-        _count_attributes(tag, attributes, removed)
-        at = _after(markup, f"</{name}", match.end()) if tag in _RAW else match.end()
+    for token in tokens:
+        if token.kind is Kind.COMMENT:
+            _count(removed, "comment")
+        elif token.kind is Kind.START_TAG:
+            _count_tag(removed, token, allowed)
+            if token.name == "style":
+                css = markup[token.tag_end : token.end]
+                _count(removed, "external_resource", sum(1 for _ in _LOADED_BY_CSS.finditer(css)))
     return dict(sorted(removed.items()))
 
 
-def _after(markup: str, end: str, start: int) -> int:
-    found = markup.find(end, start)
-    return len(markup) if found < 0 else found + len(end)
+def _count(removed: Counter[str], kind: str, count: int = 1) -> None:
+    if count:
+        removed[kind if kind in removed or len(removed) < MAX_KINDS else "more"] += count
 
 
-def _count_attributes(tag: str, attributes: str, removed: Counter[str]) -> None:
-    values = {
-        match[1].lower(): html.unescape(match[2] or match[3] or match[4] or "")
-        for match in _ATTRIBUTE.finditer(attributes)
-    }
-    found = {
-        "handler": sum(name.startswith("on") for name in values),
-        "style": int("style" in values),
-        "dangerous_link": sum(_scheme(values[name]) in _DANGEROUS for name in _LINKS & values.keys()),
-    }
-    removed.update({kind: count for kind, count in found.items() if count})
-    if tag == "img":
-        is_pixel = values.get("width") in _PIXEL or values.get("height") in _PIXEL
-        removed["tracker" if is_pixel else "image"] += 1
+def _count_tag(removed: Counter[str], token: Token, allowed: Collection[str]) -> None:
+    values = {name: html.unescape(value[:_MAX_VALUE]) for name, value in token.attributes.items()}
+    if token.name not in allowed:
+        _count(removed, f"element:{token.name[:_MAX_NAME]}")
+    if token.name == "img" or (token.name == "input" and values.get("type", "").lower() == "image"):
+        _count_image(removed, values)
+    elif token.name == "meta" and values.get("http-equiv", "").strip().lower() == "refresh":
+        _count(removed, "meta_refresh")
+    elif token.name == "a" and "href" in values:
+        _count_link(removed, values["href"])
+    for name, value in values.items():
+        _count_attribute(removed, token.name, name, value)
 
 
-def _scheme(url: str) -> str:
-    """The scheme as a browser sees it, which passes over control characters and white space."""
-    return _NOT_IN_SCHEME.sub("", url[:2000]).partition(":")[0].lower()
+def _count_image(removed: Counter[str], values: Mapping[str, str]) -> None:
+    if not is_remote(values):
+        _count(removed, "embedded_image")
+    else:
+        _count(removed, "tracker" if is_tracker(values) else "remote_image")
+
+
+def _count_link(removed: Counter[str], href: str) -> None:
+    """Dangerous ones are counted with the attributes: others than links have them, too."""
+    scheme = scheme_of(href)
+    if is_web_or_mail(href) or scheme in _DANGEROUS:
+        return
+    _count(removed, "relative_link" if scheme in {"", "http", "https"} else "other_link")
+
+
+def _count_attribute(removed: Counter[str], tag: str, name: str, value: str) -> None:
+    if name.startswith("on"):
+        _count(removed, "handler")
+    elif name == "style":
+        _count(removed, "style")
+        _count(removed, "external_resource", sum(1 for _ in _LOADED_BY_CSS.finditer(value)))
+    elif name in _ACTIVE:
+        _count(removed, f"attribute:{name}")
+    elif name in _LINKS and _is_dangerous(tag, value):
+        _count(removed, "dangerous_link")
+    elif value and _is_loaded(tag, name):
+        _count(removed, "external_resource")
+
+
+def _is_loaded(tag: str, name: str) -> bool:
+    """Whether a browser fetches what the attribute names; images are counted by themselves."""
+    if name in {"href", "xlink:href"}:
+        return tag in _LOADED_BY_HREF
+    return name in _LOADED and tag != "img"
+
+
+def _is_dangerous(tag: str, url: str) -> bool:
+    """An image within the mail itself is none."""
+    scheme = scheme_of(url)
+    return scheme in _DANGEROUS and not (scheme == "data" and tag == "img")

@@ -9,7 +9,11 @@ from typing import Final
 import nh3
 
 from mailkeep.domain.message import SafeHtml
+from mailkeep.mail.html_limits import MAX_CHARS, MAX_LEVELS, limits_of
+from mailkeep.mail.html_tokens import tokenise
+from mailkeep.mail.links import links_of_html
 from mailkeep.mail.removed import count_removed
+from mailkeep.mail.urls import is_web_or_mail
 
 TAGS: Final = frozenset({"p", "br", "strong", "em", "u", "a", "ul", "ol", "li", "blockquote", "pre", "code"})
 ATTRIBUTES: Final = {"a": {"href", "title"}}
@@ -17,54 +21,70 @@ SCHEMES: Final = {"http", "https", "mailto"}
 LINK_REL: Final = "noopener noreferrer nofollow"
 # These go with what is inside them; of every other element the text stays.
 WITH_CONTENT: Final = frozenset({"script", "style", "iframe", "object", "embed"})
-# nh3 takes quadratic time over nesting, and a browser's patience has limits, too.
-MAX_HTML: Final = 512 * 1024
-MAX_LEVELS: Final = 500
-# It is slow on bare ampersands, too: half a second for as many as this.
-MAX_AMPERSANDS: Final = 50_000
-_TAG: Final = re.compile(r"<(/?)[a-zA-Z]")
+# Of a link, and of all links together, however often a link is written again (see html_limits).
+MAX_ATTRIBUTE_CHARS: Final = 16_384
+MAX_ATTRIBUTES_CHARS: Final = 2 * MAX_CHARS
+# What is past the limits, as text. The whole of it is in the HTML as received.
+MAX_REST_CHARS: Final = MAX_CHARS
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_LEVEL: Final = re.compile(r'<(/?)(?:p|strong|em|u|a|ul|ol|li|blockquote|pre|code)(?: [a-z]+="[^"]*")*>')
 
 
 def sanitise(markup: str) -> SafeHtml:
-    """Exactly the allowlist, and a report of what went. What is past the limits is shown as text.
+    """Exactly the allowlist, with the links that are left in it, and a report of what went.
 
-    Nothing may rewrite the result: what nh3 gives is what the browser gets. Takes long on hostile input: use a thread.
+    What is past the limits is shown as text. Nothing may rewrite the result: what nh3 gives is what the browser gets.
+    Takes a second on hostile input: use a thread.
     """
-    markup = _SURROGATE.sub("\ufffd", markup)
-    cut = _cut(markup)
-    safe = nh3.clean(
-        markup[:cut],
+    length = len(markup)
+    markup = _SURROGATE.sub("\ufffd", markup[: MAX_CHARS + MAX_REST_CHARS])
+    tokens = list(tokenise(markup, min(len(markup), MAX_CHARS)))
+    limits = limits_of(markup, tokens)
+    cut = limits.of_work
+    safe = _clean(markup[:cut])
+    if cut > limits.of_levels and _levels(safe) > MAX_LEVELS:
+        cut = limits.of_levels
+        safe = _clean(markup[:cut])
+    links = links_of_html(safe)
+    if cut < length:
+        safe += f"<pre>{html.escape(markup[cut : cut + MAX_REST_CHARS])}</pre>"
+    removed = count_removed((token for token in tokens if token.start < cut), markup, allowed=TAGS)
+    return SafeHtml(html=safe, removed=removed, links=links, truncated=cut < length)
+
+
+def _clean(markup: str) -> str:
+    return nh3.clean(
+        markup,
         tags=set(TAGS),
         attributes=ATTRIBUTES,
+        attribute_filter=_AttributeFilter(),
         url_schemes=SCHEMES,
         url_relative="deny",
         link_rel=LINK_REL,
         clean_content_tags=set(WITH_CONTENT),
         strip_comments=True,
     )
-    if cut < len(markup):
-        safe += f"<pre>{html.escape(markup[cut:])}</pre>"
-    return SafeHtml(html=safe, removed=count_removed(markup[:cut], allowed=TAGS), truncated=cut < len(markup))
 
 
-def _cut(markup: str) -> int:
-    """Where the limits of size and nesting are reached; the length when they are not."""
-    levels = 0
-    end = _before_ampersand(markup, MAX_AMPERSANDS, min(len(markup), MAX_HTML))
-    for match in _TAG.finditer(markup, 0, end):
-        levels += -1 if match[1] else 1
-        if levels > MAX_LEVELS:
-            return match.start()
-        levels = max(levels, 0)
-    return end
+class _AttributeFilter:
+    """Asked by nh3 about every attribute that is left. Without it `https:/logout` would link to a page of ours."""
+
+    def __init__(self) -> None:
+        self._chars = 0
+
+    def __call__(self, tag: str, name: str, value: str) -> str | None:
+        if name == "rel":
+            return value
+        self._chars += len(value)
+        if len(value) > MAX_ATTRIBUTE_CHARS or self._chars > MAX_ATTRIBUTES_CHARS:
+            return None
+        return value if name != "href" or is_web_or_mail(value) else None
 
 
-def _before_ampersand(markup: str, number: int, end: int) -> int:
-    """Where the ampersand of that number stands, `end` when there are not so many before it."""
-    if markup.count("&", 0, end) < number:
-        return end
-    at = -1
-    for _ in range(number):
-        at = markup.index("&", at + 1)
-    return at
+def _levels(safe: str) -> int:
+    """How deep the elements of nh3's output lie in each other."""
+    level = deepest = 0
+    for match in _LEVEL.finditer(safe):
+        level += -1 if match[1] else 1
+        deepest = max(deepest, level)
+    return deepest

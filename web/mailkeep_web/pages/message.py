@@ -64,7 +64,7 @@ async def _content(visit: MemberVisit, detail: MessageDetail, tab: Tab) -> Mappi
     """What one tab needs and the others do not."""
     if tab is Tab.HTML and detail.html is not None:
         safe = await visit.core.inbox.safe_html(detail)
-        return {"removed": removed_words(safe.removed), "truncated": safe.truncated}
+        return {"removed": removed_words(safe.removed), "truncated": safe.truncated, "links": safe.links}
     if tab is Tab.SOURCE and not detail.is_quarantined:
         return {"source": await _source_start(visit, detail.summary.id)}
     return {}

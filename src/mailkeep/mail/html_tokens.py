@@ -1,0 +1,110 @@
+"""HTML cut into tokens as a browser's tokenizer cuts it (HTML, section 13.2.5), linear whatever it meets.
+
+For counting and for estimating only; what is shown is nh3's work. (`html.parser` would do, but is quadratic on comments
+and tags that never end.) What is read otherwise inside of SVG, MathML and `select` is not distinguished. `noscript` is
+an ordinary element: where a mail is shown, scripts are off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Final, NamedTuple
+
+_SPACE: Final = r"\t\n\f\r "
+_OPENING: Final = re.compile(rf"<(?:(!--)|(/?)([a-zA-Z][^{_SPACE}/>]*)|[!?/])")
+_ATTRIBUTE: Final = re.compile(
+    rf"""[{_SPACE}/]*+([^{_SPACE}/>][^{_SPACE}/>=]*)"""
+    rf"""(?:[{_SPACE}]*+=[{_SPACE}]*+(?:"([^"]*)(?:"|\Z)|'([^']*)(?:'|\Z)|([^{_SPACE}>"'][^{_SPACE}>]*))?)?"""
+)
+_END_OF_TAG: Final = re.compile(rf"[{_SPACE}/]*+>")
+_END_OF_COMMENT: Final = re.compile("--!?>")
+# What is inside of these is no markup.
+_RAW_TEXT: Final = {
+    name: re.compile(rf"</{name}(?=[{_SPACE}/>])", re.IGNORECASE)
+    for name in ("iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp")
+}
+
+
+class Kind(Enum):
+    START_TAG = 1
+    END_TAG = 2
+    COMMENT = 3
+    UNFINISHED = 4  # a tag that the end of the markup cuts off: a browser drops it
+
+
+class Token(NamedTuple):
+    """`attributes` are as written, entities and all. `end` is behind the content where that is raw text."""
+
+    kind: Kind
+    start: int
+    tag_end: int
+    end: int
+    name: str = ""
+    attributes: Mapping[str, str] = {}
+
+
+def tokenise(markup: str, end: int) -> Iterator[Token]:
+    """The tags and comments of `markup[:end]`. Text is passed over, and doctypes and what is taken for comments."""
+    at = 0
+    while match := _OPENING.search(markup, at, end):
+        token = _token(markup, match, end)
+        if token is not None:
+            yield token
+        at = token.end if token is not None else _after(markup, ">", match.end(), end)
+
+
+def end_of_tag(markup: str, match: re.Match[str], end: int) -> int:
+    """Where the tag ends whose `<` and name were matched, if it is one."""
+    _, at = _attributes(markup, match.end(), end)
+    closing = _END_OF_TAG.match(markup, at, end)
+    return closing.end() if closing else end
+
+
+def _token(markup: str, match: re.Match[str], end: int) -> Token | None:
+    comment, slash, name = match.groups()
+    if comment:
+        return Token(Kind.COMMENT, match.start(), match.end(), _end_of_comment(markup, match.end(), end))
+    if name is None:
+        return None
+    attributes, at = _attributes(markup, match.end(), end)
+    closing = _END_OF_TAG.match(markup, at, end)
+    if closing is None:
+        return Token(Kind.UNFINISHED, match.start(), end, end, name.lower(), attributes)
+    kind = Kind.END_TAG if slash else Kind.START_TAG
+    tag_end = closing.end()
+    content_end = tag_end if slash else _end_of_content(markup, name.lower(), tag_end, end)
+    return Token(kind, match.start(), tag_end, content_end, name.lower(), attributes)
+
+
+def _attributes(markup: str, at: int, end: int) -> tuple[dict[str, str], int]:
+    attributes: dict[str, str] = {}
+    while match := _ATTRIBUTE.match(markup, at, end):
+        name, quoted, single_quoted, unquoted = match.groups()
+        attributes.setdefault(name.lower(), quoted or single_quoted or unquoted or "")
+        at = match.end()
+    return attributes, at
+
+
+def _end_of_comment(markup: str, at: int, end: int) -> int:
+    """Also `<!-->` and `<!--->` end one."""
+    for short in (">", "->"):
+        if markup.startswith(short, at):
+            return at + len(short)
+    match = _END_OF_COMMENT.search(markup, at, end)
+    return match.end() if match else end
+
+
+def _end_of_content(markup: str, name: str, at: int, end: int) -> int:
+    if name == "plaintext":
+        return end
+    if name not in _RAW_TEXT:
+        return at
+    match = _RAW_TEXT[name].search(markup, at, end)
+    return match.start() if match else end
+
+
+def _after(markup: str, mark: str, at: int, end: int) -> int:
+    found = markup.find(mark, at, end)
+    return end if found < 0 else found + len(mark)
