@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,12 @@ def read(source: bytes, directory: Path, *, step: int = 65_536) -> dict[str, Any
         return _seen(parser.finish())
     finally:
         parser.discard()
+
+
+def seen_in(source: bytes) -> dict[str, Any]:
+    """The same, for whoever has no directory at hand."""
+    with tempfile.TemporaryDirectory(prefix="mailkeep-samples-") as directory:
+        return read(source, Path(directory))
 
 
 def render(value: Any, indent: int = 0) -> str:

@@ -1,0 +1,78 @@
+"""Every sample is stored, and served by every view without an error."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.world import Customer, World, open_world, settings_in
+from samples.collection import Sample, all_samples
+from samples.golden import seen_in
+
+ONE = "/api/v1/messages/{message_id}"
+# What a message may not have: HTML, text, files.
+MAY_BE_MISSING = {f"{ONE}/html": "html", f"{ONE}/text": "text", f"{ONE}/attachments.zip": "attachments"}
+AS_SEEN = ("subject", "date", "message_id", "snippet", "defects")
+
+
+@pytest.fixture
+async def wide_world(tmp_path: Path, database_url: str) -> AsyncIterator[World]:
+    async with open_world(settings_in(tmp_path / "data", database={"url": database_url})) as opened:
+        yield opened
+
+
+@pytest.fixture
+def samples(database_url: str, *, full_size: bool) -> list[Sample]:
+    """All of them; where the engine is a second one, one in ten."""
+    return all_samples()[:: 1 if full_size or database_url.startswith("sqlite") else 10]
+
+
+@pytest.mark.timeout(400)  # thousands of requests: a quarter of a minute on a machine that does nothing else
+async def test_every_view_of_every_sample(wide_world: World, samples: list[Sample]) -> None:
+    ada = await wide_world.register("ada@example.org")
+    views = await _views(wide_world)
+    assert {f"{ONE}{view}" for view in ("", "/source", "/html", "/text", "/headers")} <= set(views)
+    for sample in samples:
+        await wide_world.deliver(sample.source.read_bytes(), ada)
+    ids = await _newest_first(wide_world, ada)
+    for sample, message_id in zip(samples, ids[::-1], strict=True):
+        await _look_at(wide_world, ada, views, sample, message_id)
+
+
+async def _views(world: World) -> list[str]:
+    """The paths of all that can be got of a message by its id alone, those included that are made after this test."""
+    paths: dict[str, Any] = (await world.ask("GET", "/api/v1/openapi.json")).json["paths"]
+    return [
+        path for path, methods in paths.items() if path.startswith(ONE) and path.count("{") == 1 and "get" in methods
+    ]
+
+
+async def _newest_first(world: World, ada: Customer) -> list[str]:
+    ids: list[str] = []
+    path = "/api/v1/messages?limit=200"
+    while True:
+        page = (await world.ask("GET", path, ada)).json
+        ids += [item["id"] for item in page["items"]]
+        if page["next"] is None:
+            return ids
+        path = f"/api/v1/messages?limit=200&before={page['next']}"
+
+
+async def _look_at(world: World, ada: Customer, views: list[str], sample: Sample, message_id: str) -> None:
+    source = sample.source.read_bytes()
+    expected = seen_in(source)
+    answers = {path: await world.ask("GET", path.format(message_id=message_id), ada) for path in views}
+    for path, answer in answers.items():
+        missing = path in MAY_BE_MISSING and not expected[MAY_BE_MISSING[path]]
+        assert answer.status in ({200, 404} if missing else {200}), (sample.name, path, answer)
+    shown = answers[ONE].json
+    assert {name: shown[name] for name in AS_SEEN} == {name: expected[name] for name in AS_SEEN}, sample.name
+    assert shown["text"] == (None if expected["text"] is None else "\n".join(expected["text"])), sample.name
+    assert answers[f"{ONE}/source"].body == source, sample.name
+    for file, of_sample in zip(shown["attachments"], expected["attachments"], strict=True):
+        answer = await world.ask("GET", f"{ONE.format(message_id=message_id)}/attachments/{file['id']}", ada)
+        assert hashlib.sha256(answer.body).hexdigest() == file["sha256"] == of_sample["sha256"], sample.name
