@@ -67,6 +67,7 @@ def _seen(parsed: ParsedMessage) -> dict[str, Any]:
         "snippet": parsed.snippet,
         "text": _lines(parsed.text),
         "html": _lines(safe.html) if safe else None,
+        "links": [[link.text, link.href, list(link.warnings)] for link in safe.links] if safe else [],
         "removed": dict(safe.removed) if safe else {},
         "attachments": [_file(file) for file in parsed.files],
         "defects": list(parsed.defects),
