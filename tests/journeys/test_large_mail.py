@@ -27,7 +27,7 @@ RSS_LIMIT_MIB = 600
 ANSWER_LIMIT_S = 5
 
 
-def _mail() -> bytes:
+def large_mail() -> bytes:
     """25 MB of base64 that does not compress."""
     rng = random.Random(25)  # noqa: S311 - bytes to be sent, no secret
     attachment = base64.encodebytes(rng.randbytes(18_400_000)).replace(b"\n", b"\r\n")
@@ -42,7 +42,7 @@ def _mail() -> bytes:
 async def test_twenty_large_mails_at_once_stay_within_memory_and_let_others_through(
     running: Mailkeep, customer: Customer, inbox: ApiClient, report_measured: Callable[[str], None]
 ) -> None:
-    body = dot_stuffed(_mail())  # once, before the clock runs: it would hold up the senders
+    body = dot_stuffed(large_mail())  # once, before the clock runs: it would hold up the senders
     assert len(body) > 25_000_000
 
     with Bystander(running.lmtp_port) as bystander:

@@ -7,6 +7,7 @@ mail of 25 MB, of which clamd needs 0.13 s), and loses clamd's reason when it ha
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import suppress
 from typing import Final
@@ -15,9 +16,9 @@ from mailkeep.errors import ScannerUnavailable
 
 MAX_NAME: Final = 255
 _MAX_REPLY_BYTES: Final = 4096
-_PREFIX: Final = "stream: "
-_FOUND: Final = " FOUND"
 _END: Final = b"\0"
+_CLEAN: Final = "stream: OK"
+_FOUND: Final = re.compile(r"stream: (.+) FOUND", re.DOTALL)
 
 Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
@@ -83,10 +84,10 @@ async def _send(writer: asyncio.StreamWriter, pieces: AsyncIterable[bytes], repl
 def _verdict(reply: bytes, *, was_sent: bool) -> str:
     """Raises ScannerUnavailable for everything but a statement about all that there was."""
     text = reply.removesuffix(_END).decode(errors="replace")
-    if was_sent and text == _PREFIX + "OK":
+    if was_sent and text == _CLEAN:
         return ""
-    if was_sent and text.startswith(_PREFIX) and text.endswith(_FOUND):
-        return _printable(text.removeprefix(_PREFIX).removesuffix(_FOUND)) or "unnamed"
+    if was_sent and (found := _FOUND.fullmatch(text)):
+        return _printable(found[1]) or "unnamed"
     raise ScannerUnavailable(f"clamd said: {_printable(text)}")
 
 
