@@ -8,7 +8,7 @@ import typer
 
 from mailkeep import __version__
 from mailkeep.errors import MailkeepError
-from mailkeep_cli import configuration, daemons, database, mail, postfix, serve, tokens, users
+from mailkeep_cli import configuration, daemons, database, mail, postfix, scanning, serve, tokens, users
 
 EXIT_WRONG = 2
 
@@ -29,6 +29,7 @@ app.add_typer(users.commands, name="user", help="Customers and who logs in for t
 app.add_typer(tokens.commands, name="token", help="Tokens for Mailkeep's own services.", no_args_is_help=True)
 app.add_typer(configuration.commands, name="config", help="The configuration.", no_args_is_help=True)
 app.add_typer(postfix.commands, name="postfix", help="Postfix in front of mxd.", no_args_is_help=True)
+app.add_typer(scanning.commands, name="scan", help="The malware scanner.", no_args_is_help=True)
 app.add_typer(mail.commands, name="mail", help="Mail to try things with.", no_args_is_help=True)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from api.test_messages import PATH, message_of
 from api.world import Customer, World, open_world, settings_in
-from services.clamd import EICAR, FOUND, Clamd
+from mailkeep.services.scanning import EICAR
+from services.clamd import FOUND, Clamd
 from services.infected import ATTACHED, CLEAN, INFECTED
 
 

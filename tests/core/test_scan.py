@@ -10,7 +10,8 @@ import pytest
 
 from mailkeep.errors import ScannerUnavailable, StorageUnavailable
 from mailkeep.mail.scan import MAX_NAME, Clamd
-from services.clamd import EICAR, FOUND
+from mailkeep.services.scanning import EICAR
+from services.clamd import FOUND
 from services.clamd import Clamd as Server
 
 HELLO = b"zINSTREAM\0"

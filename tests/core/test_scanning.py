@@ -19,8 +19,9 @@ from mailkeep.bootstrap import Core, open_core
 from mailkeep.domain.message import MessageDetail, Transport
 from mailkeep.errors import Infected, NotAllowed, NotFound, Quarantined, ScannerUnavailable
 from mailkeep.services.ingest import AcceptedRecipient, Incoming
+from mailkeep.services.scanning import EICAR
 from mailkeep.storage.upgrade import upgrade_schema
-from services.clamd import EICAR, FOUND, Clamd, running_clamd
+from services.clamd import FOUND, Clamd, running_clamd
 from services.infected import ATTACHED, CLEAN, HEAD, HTML, INFECTED, INNER, NESTED, TEXT, file, multipart
 from services.required import required
 

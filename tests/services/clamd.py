@@ -1,7 +1,4 @@
-"""A clamd of our own with one signature of our own, that of the harmless EICAR test file: no network, no freshclam.
-
-The test string is put together here, so that no file of this repository holds it.
-"""
+"""A clamd of our own with one signature of our own, that of the harmless EICAR test file: no network, no freshclam."""
 
 from __future__ import annotations
 
@@ -12,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from mailkeep.services.scanning import EICAR
 from services.daemon import Daemon, find_program, free_port
 
-EICAR: Final = b"".join((rb"X5O!P%@AP[4\PZX54(P^)", rb"7CC)7}$EICAR-STANDARD", rb"-ANTIVIRUS-TEST-FILE!$H+H*"))
 SIGNATURE: Final = "Mailkeep.Test.Eicar"
 # What clamd calls a signature of somebody's own.
 FOUND: Final = f"{SIGNATURE}.UNOFFICIAL"

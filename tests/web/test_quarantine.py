@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from api.world import World
-from services.clamd import EICAR, FOUND, Clamd
+from mailkeep.services.scanning import EICAR
+from services.clamd import FOUND, Clamd
 from services.infected import ATTACHED, CLEAN, INFECTED
 from web.inspection import assert_is_a_page
 from web.site import Visitor, open_site, site_settings
