@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from api.views import ONE, may_be_missing, views_of
 from api.world import Customer, World, open_world, settings_in
 from samples.collection import Sample, all_samples
 from samples.golden import seen_in
 
-ONE = "/api/v1/messages/{message_id}"
-# What a message may not have: HTML, text, files.
-MAY_BE_MISSING = {f"{ONE}/html": "html", f"{ONE}/text": "text", f"{ONE}/attachments.zip": "attachments"}
 AS_SEEN = ("subject", "date", "message_id", "snippet", "defects")
 
 
@@ -34,21 +31,12 @@ def samples(database_url: str, *, full_size: bool) -> list[Sample]:
 @pytest.mark.timeout(400)  # thousands of requests: a quarter of a minute on a machine that does nothing else
 async def test_every_view_of_every_sample(wide_world: World, samples: list[Sample]) -> None:
     ada = await wide_world.register("ada@example.org")
-    views = await _views(wide_world)
-    assert {f"{ONE}{view}" for view in ("", "/source", "/html", "/text", "/headers")} <= set(views)
+    views = await views_of(wide_world)
     for sample in samples:
         await wide_world.deliver(sample.source.read_bytes(), ada)
     ids = await _newest_first(wide_world, ada)
     for sample, message_id in zip(samples, ids[::-1], strict=True):
         await _look_at(wide_world, ada, views, sample, message_id)
-
-
-async def _views(world: World) -> list[str]:
-    """The paths of all that can be got of a message by its id alone, those included that are made after this test."""
-    paths: dict[str, Any] = (await world.ask("GET", "/api/v1/openapi.json")).json["paths"]
-    return [
-        path for path, methods in paths.items() if path.startswith(ONE) and path.count("{") == 1 and "get" in methods
-    ]
 
 
 async def _newest_first(world: World, ada: Customer) -> list[str]:
@@ -67,8 +55,7 @@ async def _look_at(world: World, ada: Customer, views: list[str], sample: Sample
     expected = seen_in(source)
     answers = {path: await world.ask("GET", path.format(message_id=message_id), ada) for path in views}
     for path, answer in answers.items():
-        missing = path in MAY_BE_MISSING and not expected[MAY_BE_MISSING[path]]
-        assert answer.status in ({200, 404} if missing else {200}), (sample.name, path, answer)
+        assert answer.status in ({200, 404} if may_be_missing(path, expected) else {200}), (sample.name, path, answer)
     shown = answers[ONE].json
     assert {name: shown[name] for name in AS_SEEN} == {name: expected[name] for name in AS_SEEN}, sample.name
     assert shown["text"] == (None if expected["text"] is None else "\n".join(expected["text"])), sample.name
