@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
 from email.policy import compat32
 from typing import Final
 
@@ -85,8 +85,9 @@ def read_report(data: bytes) -> Report | None:
 
 
 def _report_block(data: bytes) -> tuple[tuple[str, str], ...]:
-    fields = BytesHeaderParser(policy=compat32).parsebytes(data).raw_items()
-    return tuple((name, headers.unfold(str(value))[:MAX_REPORT_VALUE]) for name, value in fields)[:MAX_REPORT_FIELDS]
+    # As latin-1, like the headers of a message: a report may be UTF-8 (RFC 6533).
+    fields = HeaderParser(policy=compat32).parsestr(data.decode("latin-1")).raw_items()
+    return tuple((name, headers.unfold(value)[:MAX_REPORT_VALUE]) for name, value in fields)[:MAX_REPORT_FIELDS]
 
 
 def _files(part: Part, depth: int) -> Iterator[tuple[Part, FileBody, int]]:

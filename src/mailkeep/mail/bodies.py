@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from mailkeep.mail.body import Body, TextBody, TextBudget
 from mailkeep.mail.mime import Part
-from mailkeep.mail.parts import charset, disposition, encoding, filename
+from mailkeep.mail.parts import charset, encoding, is_text
 from mailkeep.mail.transfer import Decoder, Identity, decoder_for
-
-_TEXTS: Final = frozenset({"text/plain", "text/html"})
 
 
 class Bodies:
@@ -25,7 +22,6 @@ class Bodies:
             # What stands before the first part is no content, unless there is no part at all.
             return TextBody(Identity(), self._budget, charset="", is_html=False)
         decoder = decoder_for(encoding(part))
-        declared = part.declared_type()
-        if declared in _TEXTS and disposition(part) != "attachment" and not filename(part):
-            return TextBody(decoder, self._budget, charset=charset(part), is_html=declared == "text/html")
+        if is_text(part):
+            return TextBody(decoder, self._budget, charset=charset(part), is_html=part.declared_type() == "text/html")
         return self._new_file(part, decoder)

@@ -20,6 +20,16 @@ from mailkeep.mail.transfer import Decoder
 _NOT_CHARSETS: Final = frozenset(
     {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7", "undefined", "mbcs"}
 )
+# Names that mail uses and Python does not know.
+_SPELLINGS: Final = {
+    "iso_8859_8_e": "iso8859_8",
+    "iso_8859_8_i": "iso8859_8",
+    "windows_874": "cp874",
+    "windows_31j": "cp932",
+    "x_sjis": "cp932",
+}
+# In these, bytes that are ASCII are no letters: that a text is valid UTF-8 says nothing.
+_NOT_ASCII: Final = ("iso2022", "hz", "utf-16", "utf-32")
 # What senders write into text that they call by the narrower name; readers take the wider one for it
 # (https://encoding.spec.whatwg.org/#names-and-labels).
 _WIDER: Final = {
@@ -121,6 +131,7 @@ class TextBody(Body):
         text, honest = decode_text(data, self._charset or self._own_charset(data))
         if not honest:
             self.decoder.defects.add("charset_wrong" if self._charset else "charset_missing")
+        text = text.removeprefix("\ufeff")  # a byte order mark is no text
         return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
 
     def _own_charset(self, data: bytes) -> str:
@@ -164,19 +175,32 @@ def decode_text(data: bytes, charset: str) -> tuple[str, bool]:
     """Bytes as text: by the declared charset, else UTF-8, else windows-1252. False when the declaration was wrong."""
     declared = _known_charset(charset)
     declared = _WIDER.get(declared, declared) if declared is not None else None
-    for name in (declared, "utf-8"):
-        if name is not None:
-            try:
-                return data.decode(name), declared is not None and name == declared
-            except UnicodeError:
-                continue
-    return data.decode("cp1252", "replace"), False
+    for name in filter(None, (declared, "utf-8")):
+        try:
+            return data.decode(name), name == declared
+        except UnicodeError:
+            if name.startswith(_NOT_ASCII) and (text := _mostly(data, name)):
+                return text, False
+    guesses = (_mostly(data, name) for name in (declared, "utf-8") if name is not None)
+    return next(filter(None, guesses), data.decode("cp1252", "replace")), False
+
+
+def _mostly(data: bytes, charset: str) -> str:
+    """The text, when a few bytes only are wrong: fewer than there are letters that show the charset to be right."""
+    try:
+        text = data.decode(charset, "replace")
+    except UnicodeError:
+        return ""
+    wrong = text.count("\ufffd")
+    plain = 0 if charset.startswith(_NOT_ASCII) else len(text.encode("ascii", "ignore"))
+    return text if wrong < len(text) - plain - wrong else ""
 
 
 def _known_charset(charset: str) -> str | None:
     # The interpreter keeps every name that it was asked for, for ever: it is asked for those that exist, in one
     # spelling.
     wanted = encodings.normalize_encoding(charset.lower()).replace(".", "_") or "ascii"
+    wanted = _SPELLINGS.get(wanted, wanted)
     if wanted not in _CHARSETS:
         return None
     try:

@@ -15,6 +15,10 @@ from mailkeep.mail.headers import printable
 from mailkeep.mail.limits import MAX_ATTACHED_HTML, MAX_SNIPPET, MAX_TEXT_IN_HTML
 from mailkeep.mail.mime import Part
 
+_BLOCK: Final = re.compile(
+    r"(?=</?(?:address|blockquote|br|dd|div|dt|h[1-6]|hr|li|ol|p|pre|table|td|th|tr|ul)\b)", re.IGNORECASE
+)
+_BLANK_LINES: Final = re.compile(r"\s*\n\s*\n\s*")
 _SPACE: Final = re.compile(r"\s+")
 _SNIPPET_SOURCE: Final = 4 * 1024
 
@@ -41,7 +45,7 @@ class Texts:
     def plain(self, root: Part) -> str | None:
         """All text/plain, joined; None when there is none."""
         texts = [self.decode(part) for part in root.leaves() if _is_plain(part.body)]
-        return "\n".join(texts) if texts else None
+        return "\n".join(text for text in texts if text.strip()) if texts else None
 
     def readable(self, root: Part) -> str:
         """The words of a message: its plain text, else those of its HTML."""
@@ -82,8 +86,9 @@ def snippet(text: str | None, markup: str | None) -> str:
 
 
 def text_of_html(markup: str) -> str:
-    """The words of an HTML document. Takes long on large or hostile ones: cut before."""
-    return html.unescape(nh3.clean(markup, tags=set()))
+    """The words of an HTML document, a block a line. Takes long on large or hostile ones: cut before."""
+    text = html.unescape(nh3.clean(_BLOCK.sub("\n", markup), tags=set()))
+    return _BLANK_LINES.sub("\n\n", text).strip()
 
 
 def _text(part: Part, body: TextBody) -> str:

@@ -16,7 +16,8 @@ class Fields:
     """Names and unfolded values, in the order of the message. Reading them adds to `defects`."""
 
     def __init__(self, part: Part) -> None:
-        self.all = tuple((name, headers.unfold(value)) for name, value in part.raw_items())
+        charset = part.first_charset()
+        self.all = tuple((name, headers.unfold(value, charset)) for name, value in part.raw_items())
         self.defects: set[str] = set()
 
     def every(self, name: str) -> list[str]:
@@ -26,7 +27,7 @@ class Fields:
         return next((value for key, value in self.all if key.lower() == name), "")
 
     def senders(self) -> tuple[Mailbox, ...]:
-        found, odd = read_senders(self.every("from"))
+        found, odd = read_senders(self.every("from"), sender=self.first("sender"))
         self.defects.update(odd)
         return found
 

@@ -11,6 +11,8 @@ from mailkeep.mail.body import decode_text
 
 # RFC 5322 section 2.2.3: a line break before white space is no part of the field.
 _FOLD: Final = re.compile(r"(?:\r\n|\r|\n)(?=[ \t])")
+# Section 4.2 allows lines of nothing else in an obsolete field.
+_BLANK_LINE: Final = re.compile(r"(?:\r\n|\r|\n)[ \t]+(?=[\r\n])")
 _BREAKS: Final = re.compile(r"[\r\n\t]+")
 _ENCODED_WORD: Final = re.compile(r"=\?[^?\s]{1,100}\?[bqBQ]\?[^?\s]*\?=")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -22,10 +24,21 @@ _BEGINNING: Final = 16 * 1024
 _TLS: Final = re.compile(r"\(using (TLSv[\d.]{1,5}) with cipher ([A-Z0-9_\-]{1,60})[ )]")
 
 
-def unfold(raw: str) -> str:
-    """A field's body on one line, its bytes read as UTF-8 where they are, else as windows-1252. Takes latin-1 text."""
-    text = raw if raw.isascii() else decode_text(raw.encode("latin-1", "replace"), "utf-8")[0]
-    return printable(_BREAKS.sub(" ", _FOLD.sub("", text))).strip()
+def unfold(raw: str, charset: str = "") -> str:
+    """A field's body on one line. Takes latin-1 text.
+
+    Its bytes are read as UTF-8 (RFC 6532) where they are, else by `charset`, that of the text below, else as
+    windows-1252.
+    """
+    text = raw if raw.isascii() else _raw_text(raw.encode("latin-1", "replace"), charset)
+    return printable(_BREAKS.sub(" ", _FOLD.sub("", _BLANK_LINE.sub("", text)))).strip()
+
+
+def _raw_text(data: bytes, charset: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return decode_text(data, charset)[0]
 
 
 def printable(text: str) -> str:

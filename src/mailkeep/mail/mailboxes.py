@@ -2,57 +2,54 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Sequence
 from email.utils import getaddresses
-from typing import Any, Final
+from typing import Final
 
 from mailkeep.domain.mailbox import Mailbox
+from mailkeep.mail.address_list import prepared
 from mailkeep.mail.headers import decode, printable
-from mailkeep.mail.limits import MAX_ADDRESS_HEADER, MAX_COMMENTS, MAX_MAILBOXES, MAX_NAME
+from mailkeep.mail.limits import MAX_ADDRESS_HEADER, MAX_MAILBOXES, MAX_NAME
 
-# Interpreters with the mend for CVE-2023-27043 give no address at all for a field that they find odd, older ones give
-# what they read. We show all that is there, and say that it is odd: see `read_senders`.
-_LENIENT: Final[dict[str, Any]] = {"strict": False} if "strict" in inspect.signature(getaddresses).parameters else {}
 _LOOKS_LIKE_ADDRESS: Final = re.compile(r"[^\s<>()\[\],;:\"'@]{1,64}@[^\s<>()\[\],;:\"'@]{1,255}")
+_ADDR_SPEC: Final = re.compile(rf'{_LOOKS_LIKE_ADDRESS.pattern}|"[^"]{{1,64}}"@[^\s<>(),;:"@]{{1,255}}')
+# A group of nobody (RFC 5322 section 3.4), or brackets around nothing.
+_NOBODY: Final = re.compile(r"[^:;,<>@()]*:\s*;?|[\s<>,;]*")
 
 
 def read_mailboxes(text: str) -> tuple[tuple[Mailbox, ...], frozenset[str]]:
     """The mailboxes of an address field, and the codes of what was odd. Takes unfolded text.
 
-    What the stdlib cannot take apart in good time is returned as one name without an address.
+    What cannot be taken for a mailbox is returned as one name without an address.
     """
     defects = set()
     if len(text) > MAX_ADDRESS_HEADER:
         text, _, _ = text[:MAX_ADDRESS_HEADER].rpartition(",")
         defects.add("addresses_truncated")
-    if text.count("(") > MAX_COMMENTS:
-        return (Mailbox(text[:MAX_NAME], ""),), frozenset({"addresses_unreadable"})
-    try:
-        pairs = getaddresses([text], **_LENIENT)
-    except (RecursionError, ValueError, IndexError):
-        return (Mailbox(text[:MAX_NAME], ""),), frozenset({"addresses_unreadable"})
-    found = tuple(_mailbox(name, spec) for name, spec in pairs if name or spec)
-    if len(found) > MAX_MAILBOXES:
-        defects.add("addresses_truncated")
-    if not found and text:
-        found = (Mailbox(text[:MAX_NAME], ""),)
-        defects.add("addresses_unreadable")
-    return found[:MAX_MAILBOXES], frozenset(defects)
+    found: list[Mailbox] = []
+    for mailbox in prepared(text):
+        if len(found) == MAX_MAILBOXES:
+            defects.add("addresses_truncated")
+            break
+        found.extend(_mailbox(name, spec) for name, spec in getaddresses([mailbox]) if name or spec)
+    if not found and not _NOBODY.fullmatch(text.strip()):
+        return (Mailbox(text[:MAX_NAME], ""),), frozenset({*defects, "addresses_unreadable"})
+    return tuple(found), frozenset(defects)
 
 
-def read_senders(fields: Sequence[str]) -> tuple[tuple[Mailbox, ...], frozenset[str]]:
-    """The mailboxes of all From fields, and the codes of what was odd. One author, once, is what readers expect.
+def read_senders(fields: Sequence[str], *, sender: str) -> tuple[tuple[Mailbox, ...], frozenset[str]]:
+    """The mailboxes of all From fields, and the codes of what was odd. `sender` is the Sender field.
 
-    Another name for the same message is how a reader is deceived (RFC 5322 section 3.6 allows one From field only).
+    One author, once, is what readers expect; several are allowed where Sender says who sent it (RFC 5322 section
+    3.6.2). Another name for the same message is how a reader is deceived.
     """
     read = [read_mailboxes(field) for field in fields]
     senders = tuple(mailbox for found, _ in read for mailbox in found)
     defects = {code for _, codes in read for code in codes}
     if not senders:
         defects.add("from_missing")
-    elif len(senders) > 1 or len(fields) > 1 or not _is_addr_spec(senders[0].address):
+    elif len(fields) > 1 or (len(senders) > 1 and not sender) or not all(map(_has_address, senders)):
         defects.add("from_ambiguous")
     if any(_name_misleads(sender) for sender in senders):
         defects.add("from_name_is_address")
@@ -60,11 +57,11 @@ def read_senders(fields: Sequence[str]) -> tuple[tuple[Mailbox, ...], frozenset[
 
 
 def _mailbox(name: str, addr_spec: str) -> Mailbox:
-    return Mailbox(decode(name)[:MAX_NAME], printable(addr_spec[:MAX_NAME]))
+    return Mailbox(decode(name).strip()[:MAX_NAME], printable(addr_spec[:MAX_NAME]))
 
 
-def _is_addr_spec(text: str) -> bool:
-    return _LOOKS_LIKE_ADDRESS.fullmatch(text) is not None
+def _has_address(mailbox: Mailbox) -> bool:
+    return _ADDR_SPEC.fullmatch(mailbox.address) is not None
 
 
 def _name_misleads(mailbox: Mailbox) -> bool:

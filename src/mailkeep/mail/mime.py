@@ -37,6 +37,7 @@ _stdlib: Any = email.feedparser
 _EOL: Final = re.compile(r"\r\n|\n|\r(?!\Z)")
 _BEFORE_DASHES: Final = re.compile(r"[\r\n](?=-(?:-|\Z))")
 _BREAKS: Final = ("\r\n", "\n", "\r")
+_SPACED_NAME: Final = re.compile(r"\A([!-,.-9;-~][!-9;-~]*)[ \t]+:")
 _WITH_PARAMETERS: Final = ("content-type", "content-disposition")
 
 
@@ -47,10 +48,12 @@ class LimitPassed(Exception):
 class Part(Message):
     """A node of the tree. `body` is where its content went: None for a multipart that has parts.
 
-    `attached` is the message in a part that is one, `report` what a machine reports in it: see attached.py.
+    `within` is the type of the multipart that it is in, `attached` the message in a part that is one, `report` what
+    a machine reports in it: see attached.py.
     """
 
     body: Body | None = None
+    within = ""
     attached: Part | None = None
     report: Report | None = None
 
@@ -66,6 +69,11 @@ class Part(Message):
             yield self
         for part in inner:
             yield from part.leaves()
+
+    def first_charset(self) -> str:
+        """The charset that the first part of it names which is a text; empty for none."""
+        leaf = next((leaf for leaf in self.leaves() if leaf.get_content_maintype() == "text"), None)
+        return "" if leaf is None else str(leaf.get_param("charset", ""))
 
     def declared_type(self) -> str:
         """`maintype/subtype` as the sender declared it, in lower case, without what it was followed by."""
@@ -180,7 +188,7 @@ class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
         lines: list[str] = []
         start = at
         while (end := _line_end(text, at)) is not None:
-            lines.append(text[at:end])
+            lines.append(_modern(text[at:end], first=not self._header_lines and not lines))
             at = end
             if _may_end_headers(lines[-1]):
                 break
@@ -282,7 +290,10 @@ class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
             raise LimitPassed("parts_truncated")
         if self._depth + len(self._msgstack) > MAX_DEPTH:
             raise LimitPassed("nesting_too_deep")
+        parent: Part | None = self._cur
         super()._new_message()
+        if parent is not None:
+            self._cur.within = parent.declared_type()
         if self._root is None:
             self._root = self._cur
         self._separators.append(None)
@@ -327,6 +338,18 @@ class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
 def _shortened(field: str) -> str:
     """A field's body with no more parameters than are read."""
     return ";".join(field[:MAX_PARAMETER_BYTES].split(";", MAX_PARAMETERS)[:MAX_PARAMETERS])
+
+
+def _modern(line: str, *, first: bool) -> str:
+    """A header line as it is written today: older ones may have white space before the colon (RFC 5322 section 4.5).
+
+    `first`: of its block, where a gateway may have left the mark of an mbox, quoted.
+    """
+    if not line.startswith("From ") and _stdlib.headerRE.match(line):
+        return line
+    if first and line.startswith(">From "):
+        return line[1:]
+    return _SPACED_NAME.sub(r"\1:", line, count=1)
 
 
 def _line_end(text: str, at: int) -> int | None:

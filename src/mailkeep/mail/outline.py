@@ -24,16 +24,16 @@ class Outline:
     def draw(self, root: Part) -> MimePart:
         """The tree of a whole message."""
         if root.is_multipart():
-            return self._node(root, "", within="", parent=None)
-        return self._node(root, "1", within="1", parent=None)
+            return self._node(root, "", within="")
+        return self._node(root, "1", within="1")
 
-    def _node(self, part: Part, section: str, *, within: str, parent: Part | None) -> MimePart:
+    def _node(self, part: Part, section: str, *, within: str) -> MimePart:
         """`within` is what the numbers of the part's own parts begin with."""
         attached = part.attached
         inner = self._inner(part, within) if attached is None else (self._attached_root(attached, section),)
         return MimePart(
             section=section,
-            role=role_of(part, parent=parent),
+            role=role_of(part),
             media_type=media_type(part.declared_type()),
             encoding=encoding(part),
             size_bytes=0 if part.body is None else part.body.size_bytes,
@@ -49,15 +49,15 @@ class Outline:
 
     def _inner(self, part: Part, within: str) -> tuple[MimePart, ...]:
         return tuple(
-            self._node(child, section, within=section, parent=part)
+            self._node(child, section, within=section)
             for section, child in zip(_numbers(within), part.parts(), strict=False)
         )
 
     def _attached_root(self, root: Part, section: str) -> MimePart:
         """RFC 9051 section 6.4.5: a multipart in an attached message is its TEXT, anything else its part 1."""
         if root.is_multipart():
-            return self._node(root, f"{section}.TEXT", within=section, parent=None)
-        return self._node(root, f"{section}.1", within=f"{section}.1", parent=None)
+            return self._node(root, f"{section}.TEXT", within=section)
+        return self._node(root, f"{section}.1", within=f"{section}.1")
 
     def _defects(self, part: Part) -> tuple[str, ...]:
         self._texts.decode(part)

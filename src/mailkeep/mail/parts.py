@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from email.utils import unquote
-from typing import Final
+from typing import Any, Final
 
 from mailkeep.domain.structure import Role
 from mailkeep.mail import headers
@@ -41,6 +41,22 @@ _ROLES: Final = {
 }
 # RFC 8551 section 3.2.2.
 _SMIME_TYPES: Final = {"signed-data": Role.SIGNATURE, "certs-only": Role.KEY}
+_COMMENT: Final = re.compile(r"\([^()]*\)")
+# Texts that are made for programs; any other is shown as plain text (RFC 2046 section 4.1.4).
+_FOR_PROGRAMS: Final = frozenset(
+    {
+        "text/calendar",
+        "text/css",
+        "text/csv",
+        "text/directory",
+        "text/javascript",
+        "text/rfc822-headers",
+        "text/rtf",
+        "text/vcard",
+        "text/x-vcard",
+        "text/xml",
+    }
+)
 # What a file is called that has no name: the names in their RFCs, else `attachment` with the usual extension.
 _NAMES: Final = {
     "application/ms-tnef": "winmail.dat",
@@ -83,6 +99,19 @@ _EXTENSIONS: Final = {
 }
 
 
+def is_text(part: Part) -> bool:
+    """Whether a reader is shown the part itself: a text that has no name and is no attachment."""
+    declared = part.declared_type()
+    if declared not in {"text/plain", "text/html"} and (
+        not declared.startswith("text/")
+        or declared in _FOR_PROGRAMS
+        # Of alternatives a reader takes one that it knows.
+        or part.within == "multipart/alternative"
+    ):
+        return False
+    return disposition(part) != "attachment" and not filename(part)
+
+
 def disposition(part: Part) -> str:
     """RFC 2183, in lower case and without its parameters: `attachment`, `inline`, whatever was sent, or nothing."""
     return str(part.get("content-disposition", "")).partition(";")[0].strip().lower()
@@ -93,14 +122,24 @@ def filename(part: Part) -> str:
 
     It may hold anything, and as much as a header may: see filenames.py for what is fit to be shown or saved.
     """
-    value = part.get_param("filename", None, "content-disposition") or part.get_param("name", None)
+    value = _parameter(part, "filename", "content-disposition") or _parameter(part, "name", "content-type")
     if not value:
         return ""
     if isinstance(value, tuple):
         charset, _, text = value
-        decoded, _ = decode_text(text.encode("latin-1", "replace"), charset or "")
+        decoded, _ = decode_text(unquote(text).encode("latin-1", "replace"), charset or "")
         return decoded.strip()
     return headers.decode(headers.unfold(unquote(value))).strip()
+
+
+def _parameter(part: Part, name: str, field: str) -> Any:
+    """Of a name that was sent in both forms, the one that says what charset it is in (RFC 6266 section 4.3)."""
+    try:
+        params: Any = part.get_params([], header=field, unquote=False)
+    except (TypeError, ValueError):
+        return None
+    values = [value for key, value in params if key.lower() == name]
+    return next((value for value in values if isinstance(value, tuple)), values[0] if values else None)
 
 
 def name_for(part: Part, role: Role) -> str:
@@ -124,31 +163,33 @@ def charset(part: Part) -> str:
 
 def encoding(part: Part) -> str:
     """The Content-Transfer-Encoding in lower case; empty when none is declared (RFC 2045 section 6.1: 7bit)."""
-    return headers.unfold(str(part.get("content-transfer-encoding", ""))).lower()[:100]
+    value = _COMMENT.sub("", headers.unfold(str(part.get("content-transfer-encoding", ""))[:200]))
+    return value.strip(" \"';").lower()[:100]
 
 
-def role_of(part: Part, *, parent: Part | None) -> Role:
+def role_of(part: Part) -> Role:
     if part.is_multipart() or part.get_content_maintype() == "multipart":
         return Role.CONTAINER
     if isinstance(part.body, TextBody):
         return Role.HTML if part.body.is_html else Role.TEXT
     declared = part.declared_type()
-    within = parent.declared_type() if parent is not None else ""
-    if within == "multipart/encrypted":
+    if part.within == "multipart/encrypted":
         return Role.ENCRYPTED
     role = _ROLES.get(declared)
     if role is Role.ENCRYPTED:
         return _SMIME_TYPES.get(str(part.get_param("smime-type", "")).lower(), role)
     if role is not None:
         return role
-    return Role.INLINE if _is_inline(part, within) else Role.ATTACHMENT
+    return Role.INLINE if _is_inline(part) else Role.ATTACHMENT
 
 
-def _is_inline(part: Part, within: str) -> bool:
+def _is_inline(part: Part) -> bool:
     if disposition(part) == "attachment":
         return False
     is_image = part.get_content_maintype() == "image"
-    return (within == "multipart/related" and bool(content_id(part))) or (is_image and disposition(part) == "inline")
+    return (part.within == "multipart/related" and bool(content_id(part))) or (
+        is_image and disposition(part) == "inline"
+    )
 
 
 def defects_of(part: Part) -> Iterator[str]:

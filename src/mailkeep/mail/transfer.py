@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from typing import Final, Protocol
 
 _BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -12,6 +13,7 @@ _BASE64_AND_SPACE: Final = _BASE64 + b"=\r\n\t "
 _MAX_PIECES: Final = 1_000
 # A line of quoted-printable has at most 76 characters (section 6.7); nobody who breaks that may fill our memory.
 _MAX_HELD: Final = 64 * 1024
+_TRAILING: Final = re.compile(rb"[ \t](?:\r?\n|\Z)")
 _UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 
 
@@ -90,11 +92,20 @@ class QuotedPrintable:
             escape = data.rfind(b"=", len(data) - 2)
             end = escape if escape > 0 else len(data)
         self._held = data[end:]
-        return binascii.a2b_qp(data[:end])
+        return binascii.a2b_qp(_trimmed(data[:end]))
 
     def finish(self) -> bytes:
         held, self._held = self._held, b""
-        return binascii.a2b_qp(held)
+        return binascii.a2b_qp(_trimmed(held))
+
+
+def _trimmed(data: bytes) -> bytes:
+    """Without the white space at the end of lines, which a server added on the way (rule 3)."""
+    if not _TRAILING.search(data):
+        return data
+    return b"\n".join(
+        line[:-1].rstrip(b" \t") + b"\r" if line[-1:] == b"\r" else line.rstrip(b" \t") for line in data.split(b"\n")
+    )
 
 
 class Uuencode:
