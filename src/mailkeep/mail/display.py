@@ -45,7 +45,7 @@ class Texts:
     def plain(self, root: Part) -> str | None:
         """All text/plain, joined; None when there is none."""
         texts = [self.decode(part) for part in root.leaves() if _is_plain(part.body)]
-        return "\n".join(text for text in texts if text.strip()) if texts else None
+        return "\n".join(text for text in texts if text.strip("\n")) if texts else None
 
     def readable(self, root: Part) -> str:
         """The words of a message: its plain text, else those of its HTML."""
