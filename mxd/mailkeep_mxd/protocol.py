@@ -281,6 +281,7 @@ class MailProtocol(SMTP):
         if not is_text or len(line) > limit or not verb.isalpha():
             self.send(replies.SYNTAX_ERROR)
         elif verb in HTTP_VERBS:
+            log.info("session.http_on_mail_port")
             self.send(replies.UNKNOWN_COMMAND)
             self.hang_up()
         else:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import smtplib
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from mailkeep.storage.database import parse_url
+from mailkeep.storage.schema import addresses
 from services.api import ApiClient
-from services.mailkeep import Customer, Mailkeep
+from services.daemon import wait_until
+from services.mailkeep import Customer, Mailkeep, wait_for_recipient
 from services.postfix import Postfix
 from services.required import required_program
 
@@ -74,6 +82,39 @@ async def test_every_mail_from_smtp_source_arrives_once(
     assert sorted(message["seq"] for message in found) == list(range(1, 61))
     assert {delivery.status for delivery in postfix.deliveries()} == {"sent"}
     assert all(message["size_bytes"] >= 8_000 for message in found)
+
+
+async def test_attack_002_postfix_sends_again_to_whom_it_failed_and_to_nobody_else(
+    running: Mailkeep,
+    customer: Customer,
+    inbox: ApiClient,
+    start_postfix: Callable[..., Postfix],
+    database_url: str,
+) -> None:
+    others = [(await inbox.create_address())["address"] for _ in range(2)]
+    recipients = [customer.address, *others]
+    await asyncio.to_thread(wait_for_recipient, running, others[-1])
+    postfix = start_postfix(running)
+    engine = create_async_engine(parse_url(database_url))
+    try:
+        async with engine.begin() as connection:  # mxd still knows it
+            failing = addresses.c.address == others[0]
+            row = (await connection.execute(select(addresses).where(failing))).mappings().one()
+            await connection.execute(delete(addresses).where(failing))
+        with smtplib.SMTP("127.0.0.1", postfix.port, local_hostname="client.test") as client:
+            client.sendmail("sender@client.test", recipients, b"Subject: three\r\n\r\n")
+        wait_until(lambda: len(postfix.deliveries()) >= len(recipients), what="nothing was tried")
+        async with engine.begin() as connection:
+            await connection.execute(insert(addresses).values(dict(row)))
+    finally:
+        await engine.dispose()
+    postfix.flush()
+    postfix.wait_empty()
+
+    assert sorted(message["address"] for message in await inbox.messages()) == sorted(recipients)
+    tried = Counter((delivery.recipient, delivery.status) for delivery in postfix.deliveries())
+    assert tried.pop((others[0], "deferred")) >= 1
+    assert tried == Counter((recipient, "sent") for recipient in recipients)
 
 
 async def test_postfix_asks_mxd_and_refuses_an_unknown_recipient_itself(

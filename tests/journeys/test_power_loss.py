@@ -129,6 +129,7 @@ async def test_attack_066_a_disk_that_cannot_write_means_later(site: Site, call:
     for content in MAILS.values():
         assert await site.deliver(content) == {"451 4.3.0"}
     assert '"event": "message.deferred"' in site.mailkeep.mxd.log()
+    assert list((site.mailkeep.data_dir / "blobs" / "tmp").iterdir()) == []
     site.mailkeep.mxd.kill()
     async with logged_in(site.mailkeep.url, site.customer) as inbox:
         assert await by_subject(inbox) == {}

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 
+import aiohttp
 import pytest
 
 from bench.measure import peak_rss_mib, reset_peak_rss, rss_mib
+from services.daemon import wait_until
 from services.lmtp import lmtp_client
 from services.mailkeep import Customer, Mailkeep, installed_mailkeep, wait_for_recipient
 
@@ -48,7 +52,7 @@ def customer(running: Mailkeep) -> Customer:
     return made
 
 
-async def test_500_idle_connections(
+async def test_attack_029_500_idle_connections(
     running: Mailkeep, customer: Customer, report_measured: Callable[[str], None], *, full_size: bool
 ) -> None:
     idle = 500 if full_size else 200
@@ -91,6 +95,49 @@ async def test_attack_029_1000_connections_a_second_opened_and_dropped(
     made, _ = await flood.communicate()
     assert int(made) > a_second * seconds / 4
     report_measured(f"{int(made) / seconds:.0f} a second: {measured}")
+
+
+async def test_attack_009_017_lines_without_an_end_fill_no_memory(
+    running: Mailkeep, customer: Customer, report_measured: Callable[[str], None]
+) -> None:
+    calm = await measure(running, customer)
+    reset_peak_rss(running.mxd.pid)
+    for number in range(20):
+        async with connection(running.lmtp_port, number) as (reader, writer):
+            await reader.readline()
+            writer.write(b"x" * 5_000_000)
+            assert (await reader.readline()).startswith(b"500 5.5.2 ")
+            assert (await reader.readline()).startswith(b"421 4.7.0 ")
+    as_command = peak_rss_mib(running.mxd.pid) - calm.rss_mib
+    async with lmtp_client(running.lmtp_port) as lmtp:
+        [reply] = await lmtp.deliver([customer.address], b"x" * 25 * 1024 * 1024)
+    assert reply.startswith("250 ")
+    as_content = peak_rss_mib(running.mxd.pid) - calm.rss_mib
+    assert max(as_command, as_content) < GROWTH_MIB
+    report_measured(f"20 x 5 MB as a command: mxd grew by {as_command:.0f} MiB; 25 MB as a line: {as_content:.0f} MiB")
+
+
+async def test_attack_029_more_connections_than_there_are_places_and_the_pages_still_answer(tmp_path: Path) -> None:
+    """Mail and pages in one process, with the limits as they come."""
+    places, clients = 500, 550
+    with installed_mailkeep(tmp_path) as installation:
+        installation.start_serve()
+        async with AsyncExitStack() as stack, aiohttp.ClientSession(installation.url) as browser:
+            greetings = Counter[bytes]()
+            for number in range(clients):
+                reader, _ = await stack.enter_async_context(connection(installation.lmtp_port, number))
+                greetings[(await reader.readline())[:4]] += 1
+            started = time.perf_counter()
+            async with browser.get("/login") as page:
+                assert page.status == 200
+            assert time.perf_counter() - started < LATENCY_S
+        assert greetings == {b"220 ": places, b"421 ": clients - places}
+        await asyncio.to_thread(wait_until, lambda: free_places(installation.lmtp_port), what="no place is free again")
+
+
+def free_places(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        return client.recv(4) == b"220 "
 
 
 async def measure(mailkeep: Mailkeep, customer: Customer) -> Calm:

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from journeys.injector import Injector
 from services.api import ApiClient
 from services.lmtp import LmtpClient, lmtp_client
 from services.mailkeep import Customer, Mailkeep
+from services.postfix import Postfix
 
 SENDERS = 8
+STOPS = 3
 STOP_S = 30  # systemd's TimeoutStopSec is longer
 
 
@@ -79,3 +82,22 @@ async def test_attack_070_sigterm_under_load_loses_nothing(
             assert await inbox.source(found[number]) == content
     assert len(load.acknowledged) > SENDERS
     report_measured(f"stopped in {took_s:.1f} s; {len(load.acknowledged)} mails acknowledged, all there")
+
+
+@pytest.mark.timeout(600)
+async def test_attack_070_what_postfix_still_holds_arrives_after_the_restart(
+    running: Mailkeep, customer: Customer, inbox: ApiClient, start_postfix: Callable[..., Postfix]
+) -> None:
+    postfix = start_postfix(running)
+    injector = Injector(postfix.port, customer.address)
+    with injector.running():
+        for _ in range(STOPS):
+            await asyncio.sleep(1)
+            assert await asyncio.to_thread(running.mxd.stop, timeout_s=STOP_S) == 0
+            await asyncio.sleep(0.5)  # mail that comes now waits
+            await asyncio.to_thread(running.start_mxd)
+    postfix.wait_empty()
+    marks = [injector.mark_of(await inbox.source(message["id"])) for message in await inbox.messages()]
+    assert sorted(marks) == sorted(injector.marks.values())
+    statuses = [delivery.status for delivery in postfix.deliveries()]
+    assert set(statuses) == {"sent", "deferred"}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 
+from mailkeep_mxd.listeners import RunningMxd
 from mxd.conversation import Conversation, conversation
 from mxd.house import House, open_door, settings_for
 
@@ -136,6 +138,27 @@ async def test_attack_027_a_message_sent_again_after_a_lost_reply_is_stored_once
         await lmtp.say_raw(content + b".\r\n")
         await lmtp.hear("250")
     assert len(await house.messages()) == 1
+
+
+async def test_attack_027_a_client_that_vanishes_before_our_reply_has_its_mail_once(
+    mxd: RunningMxd, house: House
+) -> None:
+    for number in range(10):
+        content = (
+            f"Received: by mx.test (Postfix, from userid 0) id 4Xgone{number}; x\r\nSubject: {number}\r\n\r\nx\r\n."
+        )
+        async with conversation(mxd.lmtp) as talk:
+            await talk.play([("LHLO mta.test", "220", "250-")])
+            await open_data(talk, "a", "b")
+            await talk.say(content)
+            await asyncio.sleep(number / 1000)
+            talk.vanish()
+        async with conversation(mxd.lmtp) as talk:
+            await talk.play([("LHLO mta.test", "220", "250-")])
+            await open_data(talk, "a", "b")
+            await talk.play([(content, "250 2.0.0 <a@", "250 2.0.0 <b@")])
+    found = Counter((message.subject, message.address) for message in await house.messages())
+    assert found == Counter((str(number), f"{name}@here.test") for number in range(10) for name in "ab")
 
 
 async def test_smtp_answers_once_for_all_recipients(smtp: Conversation, house: House) -> None:
