@@ -33,7 +33,7 @@ from mailkeep_mxd.tls import tls_name
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 MAX_COMMAND_BYTES: Final = 512  # RFC 5321 section 4.5.3.1.4, with its CRLF
-# MAIL is longer by SIZE= (RFC 1870 section 3), BODY= (RFC 6152 section 2) and SMTPUTF8 (RFC 6531 section 3.4).
+# MAIL is longer by SIZE= (RFC 1870 section 3), BODY= (RFC 6152 section 2) and SMTPUTF8 (RFC 6531 section 3.1).
 MAX_MAIL_BYTES: Final = MAX_COMMAND_BYTES + 26 + 17 + 10
 
 WRITE_TOGETHER_BYTES: Final = 16 * 1024

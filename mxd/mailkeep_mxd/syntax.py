@@ -17,7 +17,7 @@ from mailkeep_mxd.replies import Reply
 
 # Longer than RFC 5321 section 4.5.3.1.3 asks for: the senders of mailing lists (VERP, SRS) are.
 MAX_SENDER_BYTES: Final = 512
-MAX_SIZE_DIGITS: Final = 20  # RFC 1870 section 4
+MAX_SIZE_DIGITS: Final = 20  # RFC 1870 section 3
 
 # A sender is only kept, never looked up, so what is out there passes: `a..b@`, quoted strings, literals, bare names.
 # What must not pass are the characters that mean something in a path, and controls.

@@ -33,7 +33,7 @@ class Readable:
 
 
 @pytest.mark.timeout(1_800)
-async def test_kill_9_loses_nothing_and_doubles_nothing(
+async def test_attack_063_killed_at_random_moments(
     running: Mailkeep,
     customer: Customer,
     inbox: ApiClient,
