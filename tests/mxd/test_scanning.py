@@ -20,7 +20,7 @@ from mxd.house import House, open_door, settings_for
 from services.clamd import Clamd
 from services.infected import CLEAN, INFECTED
 
-TIMEOUT_S = 1
+TIMEOUT_S = 3
 ENVELOPE: tuple[Line, ...] = (
     ("MAIL FROM:<s@x.test>", "250"),
     ("RCPT TO:<a@here.test>", "250"),
