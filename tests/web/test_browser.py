@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
+from hostile_names import mail_with_hostile_names
 from web.site import PASSWORD, Visitor, html_mail, mail_with_file, plain_mail
+from web.view_mails import bounce_mail, hops_mail, nested_mail
 
 WIDE = {"width": 1440, "height": 900}
 NARROW = {"width": 360, "height": 740}
@@ -121,6 +123,7 @@ async def log_in_beside(visitor: Visitor) -> None:
 async def read_every_tab(page: Page) -> None:
     tabs = page.get_by_role("navigation", name="Views of this message")
     for name, text in (
+        ("Structure", "text/plain"),
         ("Headers", "Shop <shop@example.org>"),
         ("Attachments", "This message has no attachments"),
         ("Source", "To: you@mail.test"),
@@ -254,7 +257,12 @@ async def test_no_page_is_wider_than_its_window(chromium: Browser, ada: Visitor,
     )
     await ada.post(f"/addresses/{message.address_id}/label", {"label": "w" * 60})
     paths = ["/inbox", "/addresses", "/nothing"]
-    paths += [f"/messages/{message.id}?tab={tab}" for tab in ("text", "headers", "attachments", "source", "delivery")]
+    tabs = ("text", "structure", "headers", "attachments", "source", "delivery")
+    paths += [f"/messages/{message.id}?tab={tab}" for tab in tabs]
+    paths += [f"/messages/{(await ada.receive(mail)).id}?tab=structure" for mail in (nested_mail(40), bounce_mail())]
+    paths.append(f"/messages/{(await ada.receive(hops_mail(long_word))).id}?tab=headers")
+    names = await ada.receive(mail_with_hostile_names())
+    paths.append(f"/messages/{names.id}?tab=attachments")
     async with context_of(chromium, ada, viewport=viewport) as context:
         page = await context.new_page()
         for path in paths:

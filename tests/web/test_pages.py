@@ -11,7 +11,7 @@ from web.site import PASSWORD, Visitor, html_mail, mail_with_file, plain_mail
 
 PUBLIC = ("/", "/login", "/register", "/nothing/here")
 MEMBER = ("/inbox", "/inbox/rows", "/addresses", "/nothing/here")
-TABS = ("html", "text", "headers", "attachments", "source", "delivery", "unknown")
+TABS = ("html", "text", "structure", "headers", "attachments", "source", "delivery", "unknown")
 
 
 async def test_attack_099_public_pages_allow_nothing_inline_or_foreign(stranger: Visitor) -> None:

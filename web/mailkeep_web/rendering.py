@@ -13,6 +13,8 @@ from mailkeep.mail.defects import defect_words
 from mailkeep.mail.links import links_of_text
 from mailkeep_web import words
 from mailkeep_web.links import link_warning_words
+from mailkeep_web.parts import part_facts, role_words
+from mailkeep_web.reports import report_shown
 from mailkeep_web.security import PAGE_HEADERS
 
 
@@ -38,6 +40,11 @@ class Templates:
             size=words.size,
             linked=links_of_text,
             link_warning=link_warning_words,
+            duration=words.duration,
+            plural=words.plural,
+            report=report_shown,
+            role=role_words,
+            facts=part_facts,
         )
 
     def html(self, template: str, context: Mapping[str, object]) -> str:

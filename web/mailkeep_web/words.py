@@ -48,6 +48,20 @@ def size(count: int) -> str:
     return f"{amount:.1f} GB"
 
 
+def duration(seconds: float) -> str:
+    """In its two largest units: `0 s`, `0.4 s`, `2 min 5 s`, `3 h`, `2 d 4 h`."""
+    if seconds < 10 and seconds != int(seconds):
+        return f"{seconds:.1f} s"
+    units, left = [], round(seconds)
+    for name, length in (("d", _DAY), ("h", _HOUR), ("min", _MINUTE), ("s", 1)):
+        count, left = divmod(left, length)
+        if count:
+            units.append(f"{count} {name}")
+        elif units:
+            break
+    return " ".join(units[:2]) or "0 s"
+
+
 def plural(count: int, one: str, many: str) -> str:
     """`1 script`, `2 scripts`."""
     return f"{count} {one if count == 1 else many}"

@@ -12,11 +12,13 @@ from aiohttp import web
 from mailkeep.domain.message import MessageDetail
 from mailkeep.domain.scope import Scope
 from mailkeep.errors import NotFound
+from mailkeep.mail.hops import route as route_of
 from mailkeep_api.documents import send_download, text_document
 from mailkeep_web.frame import SANDBOX, frame_document
 from mailkeep_web.mail_list import read_list
 from mailkeep_web.removed import removed_words
 from mailkeep_web.routing import Routes
+from mailkeep_web.timeline import timeline
 from mailkeep_web.visit import MemberVisit, see_other
 
 routes: Final = Routes()
@@ -27,6 +29,7 @@ MAX_SOURCE_SHOWN: Final = 256 * 1024
 class Tab(StrEnum):
     HTML = "html"
     TEXT = "text"
+    STRUCTURE = "structure"
     HEADERS = "headers"
     ATTACHMENTS = "attachments"
     SOURCE = "source"
@@ -67,6 +70,11 @@ async def _content(visit: MemberVisit, detail: MessageDetail, tab: Tab) -> Mappi
         return {"removed": removed_words(safe.removed), "truncated": safe.truncated, "links": safe.links}
     if tab is Tab.SOURCE and not detail.is_quarantined:
         return {"source": await _source_start(visit, detail.summary.id)}
+    if tab is Tab.HEADERS:
+        route = route_of(detail.headers)
+        return {"route": route, "steps": timeline(route)}
+    if tab is Tab.STRUCTURE:
+        return {"files": {attachment.section: attachment for attachment in detail.attachments}}
     return {}
 
 
@@ -121,6 +129,11 @@ async def html_as_received(visit: MemberVisit) -> web.StreamResponse:
 @routes.member("GET", "/messages/{message_id}/source")
 async def source(visit: MemberVisit) -> web.StreamResponse:
     return await send_download(visit.request, await visit.core.inbox.source(visit.actor, _message_id(visit)))
+
+
+@routes.member("GET", "/messages/{message_id}/attachments.zip")
+async def attachments(visit: MemberVisit) -> web.StreamResponse:
+    return await send_download(visit.request, await visit.core.inbox.attachments(visit.actor, _message_id(visit)))
 
 
 @routes.member("GET", "/messages/{message_id}/attachments/{attachment_id}")
