@@ -68,3 +68,57 @@ def test_any_bytes_are_stored_and_served(run: Callable[[Any], Any], source: byte
         assert (await world.ask("DELETE", ONE.format(message_id=message_id), ada)).status == 204
 
     run(deliver_and_look)
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        (b"truncated \xe6\x97", "truncated "),
+        (b"lone \xed\xa0\x80 surrogate", "lone "),
+        (b"overlong \xc0\xaf", "overlong "),
+        (b"nul \0 byte", "nul \ufffd byte"),
+        ("bidi \u202egnp.exe\u202c".encode(), "bidi \u202egnp.exe\u202c"),
+        ("Z\u0335".encode() + "\u0335".encode() * 9_999, "Z" + "\u0335" * 10_000),
+        ("four bytes \U0001f4a9 \U0010fffd".encode(), "four bytes \U0001f4a9 \U0010fffd"),
+        (b"\xff\xfe\xfd", "ÿþý"),
+    ],
+    ids=["truncated", "surrogate", "overlong", "nul", "bidi", "marks", "four bytes", "no text"],
+)
+def test_attack_049_text_that_is_none(run: Callable[[Any], Any], sent: bytes, shown: str) -> None:
+    """In the subject, the name and the text; on both engines, and as JSON."""
+
+    async def deliver_and_look(world: World, ada: Customer, _views: list[str]) -> None:
+        head = b"Subject: " + sent.replace(b"\0", b"") + b"\r\nFrom: " + sent.replace(b"\0", b"") + b" <a@b.test>\r\n"
+        await world.deliver(head + b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + sent, ada)
+        message = await world.only_message(ada)
+        answer = (await world.ask("GET", ONE.format(message_id=message), ada)).json
+        assert answer["text"].startswith(shown)
+        assert answer["subject"].startswith(shown.replace("\ufffd", "")[:100])
+        assert answer["from"]["address"] == "a@b.test"
+        await world.ask("DELETE", ONE.format(message_id=message), ada)
+
+    run(deliver_and_look)
+
+
+def test_attack_046_and_050_fields_are_data(run: Callable[[Any], Any]) -> None:
+    """Control characters are replaced, in JSON and in the headers of an answer; names mean nothing to us."""
+    names = ("headers", "__class__", "__proto__", "constructor", "Set-Cookie", "Content-Security-Policy")
+    word = "=?utf-8?q?a=0D=0ASet-Cookie=3A_b=00=1B=5Bm?="
+    head = f"Subject: {word}\r\nFrom: {word} <a@b.test>\r\n" + "".join(f"{name}: x\r\n" for name in names)
+    head += f'Content-Type: application/pdf\r\nContent-Disposition: attachment; filename="{word}"\r\n'
+
+    async def deliver_and_look(world: World, ada: Customer, views: list[str]) -> None:
+        await world.deliver(head.encode() + b"\r\nx", ada)
+        message = await world.only_message(ada)
+        answers = [await world.ask("GET", path.format(message_id=message), ada) for path in views]
+        assert not [answer for answer in answers if "Set-Cookie" in answer.headers]
+        shown = answers[views.index(ONE)].json
+        assert (shown["subject"], shown["from"]["name"]) == ("a Set-Cookie: b\ufffd\ufffd[m",) * 2
+        assert [name for name, value in shown["headers"] if value == "x"] == list(names)
+        [file] = shown["attachments"]
+        kept = await world.ask("GET", f"{ONE.format(message_id=message)}/attachments/{file['id']}", ada)
+        assert "Set-Cookie" not in kept.headers
+        assert "\n" not in kept.headers["Content-Disposition"]
+        await world.ask("DELETE", ONE.format(message_id=message), ada)
+
+    run(deliver_and_look)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +28,8 @@ def parse(data: bytes, *, step: int) -> ParsedMessage:
     return parser.finish()
 
 
-@settings(max_examples=5_000 if FULL else 300, deadline=None, suppress_health_check=SLOW)
+@pytest.mark.timeout(2_000 if FULL else 120)
+@settings(max_examples=3_000 if FULL else 300, deadline=None, suppress_health_check=SLOW)
 @given(mail=MAILS, step=st.sampled_from([1, 5, 61, 1_000, 65_536]))
 def test_what_was_put_in_comes_out(mail: Mail, step: int) -> None:
     parsed = parse(mail.source(), step=step)
@@ -42,7 +44,8 @@ def test_what_was_put_in_comes_out(mail: Mail, step: int) -> None:
     assert parsed.defects == ("date_missing",)
 
 
-@settings(max_examples=5_000 if FULL else 300, deadline=None, suppress_health_check=SLOW)
+@pytest.mark.timeout(2_000 if FULL else 120)
+@settings(max_examples=3_000 if FULL else 300, deadline=None, suppress_health_check=SLOW)
 @given(source=damaged_mails(), step=st.sampled_from([1, 7, 65_536]))
 def test_a_damaged_mail_is_read_the_same_in_any_pieces(source: bytes, step: int) -> None:
     whole, parts = parse(source, step=len(source) + 1), parse(source, step=step)

@@ -118,44 +118,6 @@ MULTIPART = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("data", "defect"),
-    [
-        pytest.param(b"Content-Type: a/b" + b";" * 100_000 + b"\r\n\r\nx", "parameters_truncated", id="033 semicolons"),
-        pytest.param(b"To: " + b"," * 100_000 + b"\r\n\r\n", "addresses_truncated", id="034 commas"),
-        pytest.param(b"To: " + b"a@b.test,\r\n " * 15_000 + b"\r\n\r\n", "addresses_truncated", id="034 addresses"),
-        pytest.param(b"From: " + b"(" * 5_000 + b"\r\n\r\n", "addresses_unreadable", id="035 comments"),
-        pytest.param(b"From: " + b"a:" * 5_000 + b"\r\n\r\n", "date_missing", id="035 groups"),
-        pytest.param(
-            b"Content-Type: a/b" + b"".join(b";\r\n name*%d=x" % n for n in range(10_000)) + b"\r\n\r\nx",
-            "parameters_truncated",
-            id="036 continuations",
-        ),
-        pytest.param(
-            b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(10_000)),
-            "nesting_too_deep",
-            id="037 nesting",
-        ),
-        pytest.param(MULTIPART + b"--b\r\n\r\n" * 300_000, "parts_truncated", id="038 parts"),
-        pytest.param(b"X: a\r\n" * 500_000 + b"\r\nbody", "headers_truncated", id="039 headers"),
-        pytest.param(b"X: " + b"a" * 10_000_000 + b"\r\n\r\nbody", "headers_truncated", id="039 long header"),
-        pytest.param(b"X" * 1_000_000 + b": a\r\n\r\nbody", "headers_truncated", id="039 long name"),
-        pytest.param(b"\r\n" * 12_000_000, "text_truncated", id="040 blank lines"),
-        pytest.param(b"Received: " + b"by a " * 50_000 + b"\r\n\r\n", "date_missing", id="041 received"),
-        pytest.param(b"Message-ID: " + b"<" * 50_000 + b"\r\n\r\n", "date_missing", id="041 message id"),
-        pytest.param(MULTIPART + b"--b x\n" * 1_000_000, "boundary_like_lines_truncated", id="042 nearly boundaries"),
-        pytest.param(MULTIPART + b"--\n" * 5_000_000, "boundary_like_lines_truncated", id="042 dashes"),
-        pytest.param(b"Subject: " + b"=?utf-8?q?a?= " * 15_000 + b"\r\n\r\n", "date_missing", id="047 encoded words"),
-    ],
-)
-def test_attack_hostile_shapes_are_bounded_and_flagged(tmp_path: Path, data: bytes, defect: str) -> None:
-    started = time.perf_counter()
-    parsed = parse(data, tmp_path)
-    assert defect in parsed.defects
-    # Each of these takes minutes, or the machine's memory, when it is done naively.
-    assert time.perf_counter() - started < 20
-
-
-@pytest.mark.parametrize(
     "charset",
     [
         "x-unknown",
