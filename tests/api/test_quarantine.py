@@ -9,7 +9,7 @@ import pytest
 
 from api.test_messages import PATH, message_of
 from api.world import Customer, World, open_world, settings_in
-from mailkeep.services.scanning import EICAR
+from mailkeep.mail.scan_probes import EICAR
 from services.clamd import FOUND, Clamd
 from services.infected import ATTACHED, CLEAN, INFECTED
 

@@ -10,7 +10,7 @@ import pytest
 
 from mailkeep.errors import ScannerUnavailable, StorageUnavailable
 from mailkeep.mail.scan import MAX_NAME, Clamd
-from mailkeep.services.scanning import EICAR
+from mailkeep.mail.scan_probes import EICAR
 from services.clamd import FOUND
 from services.clamd import Clamd as Server
 

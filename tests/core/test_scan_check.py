@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from services.clamd import FOUND, Clamd, running_clamd
+from services.clamd import FOUND, running_clamd
 from services.mailkeep import COMMAND
 from services.required import required
 
@@ -19,11 +19,15 @@ def check(**scan: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_all_of_it_is_scanned(clamd: Clamd) -> None:
-    for place in (clamd.place, clamd.unix_place):
-        done = check(mode="quarantine", clamd=place)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith(f"clamd at {place} found {FOUND} in a mail of 36,700,160 bytes")
+def test_all_of_it_is_scanned() -> None:
+    with ExitStack() as stack:
+        clamd = required(stack, running_clamd(AlertExceedsMax="yes"))
+        for place in (clamd.place, clamd.unix_place):
+            done = check(mode="quarantine", clamd=place)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert done.stdout.startswith(
+                f"clamd at {place} found {FOUND} in a mail of 36,700,160 bytes, and Heuristics.Limits.Exceeded"
+            )
 
 
 @pytest.mark.parametrize(
@@ -33,6 +37,7 @@ def test_all_of_it_is_scanned(clamd: Clamd) -> None:
         ({"StreamMaxLength": "25M", "MaxFileSize": "25M", "MaxScanSize": "100M"}, "StreamMaxLength"),
         ({"StreamMaxLength": "50M", "MaxFileSize": "25M", "MaxScanSize": "100M"}, "MaxFileSize and MaxScanSize"),
         ({"StreamMaxLength": "50M", "MaxFileSize": "50M", "MaxScanSize": "20M"}, "MaxFileSize and MaxScanSize"),
+        ({"StreamMaxLength": "50M", "MaxFileSize": "50M", "MaxScanSize": "150M"}, "AlertExceedsMax to yes"),
     ],
 )
 def test_limits_that_are_too_low_are_named(limits: dict[str, str], advice: str) -> None:

@@ -18,8 +18,8 @@ from core.conftest import Customer, deliver, new_customer, settings_for
 from mailkeep.bootstrap import Core, open_core
 from mailkeep.domain.message import MessageDetail, Transport
 from mailkeep.errors import Infected, NotAllowed, NotFound, Quarantined, ScannerUnavailable
+from mailkeep.mail.scan_probes import EICAR
 from mailkeep.services.ingest import AcceptedRecipient, Incoming
-from mailkeep.services.scanning import EICAR
 from mailkeep.storage.upgrade import upgrade_schema
 from services.clamd import FOUND, Clamd, running_clamd
 from services.infected import ATTACHED, CLEAN, HEAD, HTML, INFECTED, INNER, NESTED, TEXT, file, multipart
@@ -197,6 +197,25 @@ async def test_what_clamd_does_not_take_is_not_called_clean(tmp_path: Path) -> N
             ]
             assert (await alice.messages(), files_of(core)) == ([], [])
             assert await deliver(core, CLEAN, alice.recipient()) == [None]
+
+
+def nested(depth: int) -> bytes:
+    """The infected message, within so many others."""
+    return (HEAD + b"Content-Type: message/rfc822\r\n\r\n") * depth + INNER
+
+
+@pytest.mark.parametrize(("mode", "outcome"), [("quarantine", type(None)), ("reject", Infected)])
+async def test_what_lies_deeper_than_clamd_looks_is_a_finding(mode: str, outcome: type, tmp_path: Path) -> None:
+    """With AlertExceedsMax, which `mailkeep scan check` asks for: without, clamd calls it clean."""
+    with ExitStack() as stack:
+        strict = required(stack, running_clamd(AlertExceedsMax="yes"))
+        async with scanning(tmp_path, strict, mode=mode) as (core, alice):
+            for depth in (10, 40, 90):
+                assert [type(found) for found in await deliver(core, nested(depth), alice.recipient())] == [outcome]
+            for summary in await alice.messages():
+                detail = await core.inbox.read(alice.actor, summary.id)
+                assert detail.is_quarantined
+                assert all(attachment.is_quarantined for attachment in detail.attachments)
 
 
 async def test_a_session_that_ends_while_its_mail_is_scanned(own_clamd: Clamd, tmp_path: Path) -> None:

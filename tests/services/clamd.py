@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from mailkeep.services.scanning import EICAR
+from mailkeep.mail.scan_probes import EICAR
 from services.daemon import Daemon, find_program, free_port
 
 SIGNATURE: Final = "Mailkeep.Test.Eicar"

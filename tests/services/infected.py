@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Final
 
-from mailkeep.services.scanning import EICAR
+from mailkeep.mail.scan_probes import EICAR
 
 HEAD: Final = b"From: Sue <sue@elsewhere.test>\r\nTo: you@mail.test\r\nSubject: infected\r\nMIME-Version: 1.0\r\n"
 CLEAN: Final = HEAD.replace(b"infected", b"clean") + b"Content-Type: text/plain\r\n\r\nAll is well.\r\n"

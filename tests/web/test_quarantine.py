@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.world import World
-from mailkeep.services.scanning import EICAR
+from mailkeep.mail.scan_probes import EICAR
 from services.clamd import FOUND, Clamd
 from services.infected import ATTACHED, CLEAN, INFECTED
 from web.inspection import assert_is_a_page

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from io import BufferedReader
@@ -18,6 +17,7 @@ from mailkeep.config import Scan, split_listen
 from mailkeep.errors import Infected, ScannerUnavailable
 from mailkeep.mail.parsed import ParsedFile
 from mailkeep.mail.scan import Clamd
+from mailkeep.mail.scan_probes import MAIL_MARK
 from mailkeep.mail.spool import Spool
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -26,9 +26,6 @@ PIECE_BYTES: Final = 256 * 1024
 # By these beginnings clamd knows a mail, and takes it apart. What begins otherwise may look like something else to it:
 # `MZ: x` as the first header makes a program of it, in which no attachment is found.
 MAIL_BEGINNINGS: Final = (b"Received: ", b"Return-Path: ")
-MAIL_MARK: Final = b"Received: by mailkeep\r\n"
-# In pieces, so that nobody's scanner takes this file for the test file.
-EICAR: Final = b"".join((rb"X5O!P%@AP[4\PZX54(P^)", rb"7CC)7}$EICAR-STANDARD", rb"-ANTIVIRUS-TEST-FILE!$H+H*"))
 MESSAGE_TYPES: Final = frozenset({"message/rfc822", "message/global"})
 
 
@@ -73,14 +70,10 @@ class Scanner:
             log.debug("scan.clean", files=len(files), scan_ms=scan_ms)
         return findings
 
-    async def probe(self, size_bytes: int) -> str:
-        """What is found in a mail of about that size with the harmless EICAR test file at its end; empty for nothing.
-
-        Nothing means that clamd stops looking before the end of such a mail and calls it clean, or knows no test file.
-        Raises ScannerUnavailable.
-        """
+    async def probe(self, mail: Iterable[bytes]) -> str:
+        """What is found in a mail of the operator's, in pieces; empty for nothing. Raises ScannerUnavailable."""
         try:
-            async with asyncio.timeout(self._settings.timeout_s), aclosing(_probe(size_bytes)) as pieces:
+            async with asyncio.timeout(self._settings.timeout_s), aclosing(_each(mail)) as pieces:
                 return await self._clamd.scan(pieces)
         except TimeoutError as error:
             raise ScannerUnavailable("the scan took too long") from error
@@ -116,6 +109,11 @@ def open_scanner(settings: Scan) -> Scanner | None:
     return Scanner(Clamd.over_tcp(*split_listen(settings.clamd)), settings)
 
 
+async def _each(mail: Iterable[bytes]) -> AsyncGenerator[bytes, None]:
+    for piece in mail:
+        yield piece
+
+
 async def _pieces(open_reader: Callable[[], BinaryIO], mark: bytes) -> AsyncGenerator[bytes, None]:
     yield mark
     reader = await asyncio.to_thread(open_reader)
@@ -124,16 +122,6 @@ async def _pieces(open_reader: Callable[[], BinaryIO], mark: bytes) -> AsyncGene
             yield piece
     finally:
         reader.close()
-
-
-async def _probe(size_bytes: int) -> AsyncGenerator[bytes, None]:
-    yield MAIL_MARK + b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
-    yield b"Content-Type: text/plain\r\n\r\n"
-    filler = b"Nothing to be found in this line.\r\n" * 1_000
-    for _ in range(size_bytes // len(filler)):
-        yield filler
-    yield b"--b\r\nContent-Type: application/octet-stream; name=eicar.com\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    yield base64.encodebytes(EICAR) + b"--b--\r\n"
 
 
 def _begins_like_mail(open_reader: Callable[[], BinaryIO]) -> bool:
