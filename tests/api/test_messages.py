@@ -7,6 +7,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+import aiohttp
+import pytest
+
 from api.world import Answer, Customer, World
 
 PATH = "/api/v1/messages"
@@ -105,6 +108,21 @@ async def test_a_large_source_is_streamed(world: World, ada: Customer) -> None:
     large = PLAIN + b"x" * 5_000_000
     path, _ = await message_of(world, ada, large)
     assert (await world.ask("GET", f"{path}/source", ada)).body == large
+
+
+@pytest.mark.parametrize("left", [0.0, 0.5])
+async def test_a_source_that_is_cut_short_on_the_disk_keeps_nobody_waiting(
+    world: World, ada: Customer, left: float
+) -> None:
+    path, _ = await message_of(world, ada, PLAIN + os.urandom(2_000_000))
+    [blob] = world.core.settings.blob_dir.rglob("*.eml.zst")
+    os.truncate(blob, int(blob.stat().st_size * left))
+    async with asyncio.timeout(10):
+        if left:
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await world.ask("GET", f"{path}/source", ada)
+        else:
+            assert (await world.ask("GET", f"{path}/source", ada)).is_problem(503, "unavailable")
 
 
 def open_blobs() -> list[str]:

@@ -193,3 +193,5 @@ async def _decompressed(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[b
             raise StorageUnavailable("a stored message is damaged") from error
         if data:
             yield data
+    if not decompressor.eof:
+        raise StorageUnavailable("a stored message is cut short")
