@@ -97,19 +97,30 @@ async def test_clean_mail_is_as_without_a_scanner(clamd: Clamd, tmp_path: Path) 
             assert await alice.source(summary) == mail
 
 
+def with_bytes_at(place: int, magic: bytes) -> bytes:
+    """A Received field as a mail server writes it, and a header of the sender's that reaches so far."""
+    head = b"Received: from client.test by mx.test with ESMTP id 4XyZ1234\r\nX-Filler: "
+    return head + b"y" * (place - len(head)) + magic + b"\r\n"
+
+
 @pytest.mark.parametrize(
-    "head", [b"MZ: x\r\n", b"PK\x03\x04: x\r\n", b"%PDF-1.7: x\r\n", b"\x7fELF: x\r\n", b"\xff\xd8\xff: x\r\n"]
+    "head",
+    [
+        *(b"MZ: x\r\n", b"PK\x03\x04: x\r\n", b"%PDF-1.7: x\r\n", b"\x7fELF: x\r\n"),
+        *(with_bytes_at(257, b"ustar"), with_bytes_at(512, b"EFI PART"), with_bytes_at(1024, b"H+\x00\x04")),
+    ],
+    ids=["program", "zip", "PDF", "ELF", "tar", "GPT", "HFS+"],
 )
 @pytest.mark.parametrize("where", INFECTED)
 async def test_a_mail_that_begins_like_something_else(head: bytes, where: str, clamd: Clamd, tmp_path: Path) -> None:
-    """clamd goes by the first bytes: it would look for a program, and take no mail apart."""
+    """clamd goes by bytes at certain places: it would look for a program or an archive, and take no mail apart."""
     async with scanning(tmp_path, clamd) as (core, alice):
         assert await deliver(core, head + INFECTED[where], alice.recipient()) == [None]
         assert (await only(alice)).malware == FOUND
 
 
 async def test_an_attached_message_that_begins_like_something_else(clamd: Clamd, tmp_path: Path) -> None:
-    nested = multipart(TEXT, b"Content-Type: message/rfc822\r\n\r\nMZ: x\r\n" + INNER)
+    nested = multipart(TEXT, b"Content-Type: message/rfc822\r\n\r\n" + with_bytes_at(257, b"ustar") + INNER)
     async with scanning(tmp_path, clamd) as (core, alice):
         await deliver(core, HEAD + nested, alice.recipient())
         detail = await only(alice)

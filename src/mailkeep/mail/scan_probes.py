@@ -6,10 +6,10 @@ import base64
 from collections.abc import Iterator
 from typing import Final
 
+from mailkeep.mail.scan import MAIL_MARK
+
 # In pieces, so that nobody's scanner takes this file for the harmless test file.
 EICAR: Final = b"".join((rb"X5O!P%@AP[4\PZX54(P^)", rb"7CC)7}$EICAR-STANDARD", rb"-ANTIVIRUS-TEST-FILE!$H+H*"))
-# A header by which clamd knows a mail, whatever follows.
-MAIL_MARK: Final = b"Received: by mailkeep\r\n"
 DEPTH: Final = 250  # clamd's MaxRecursion is 100 at most
 
 _MULTIPART: Final = b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"

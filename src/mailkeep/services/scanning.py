@@ -16,16 +16,12 @@ import zstandard
 from mailkeep.config import Scan, split_listen
 from mailkeep.errors import Infected, ScannerUnavailable
 from mailkeep.mail.parsed import ParsedFile
-from mailkeep.mail.scan import Clamd
-from mailkeep.mail.scan_probes import MAIL_MARK
+from mailkeep.mail.scan import MAIL_MARK, Clamd
 from mailkeep.mail.spool import Spool
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 PIECE_BYTES: Final = 256 * 1024
-# By these beginnings clamd knows a mail, and takes it apart. What begins otherwise may look like something else to it:
-# `MZ: x` as the first header makes a program of it, in which no attachment is found.
-MAIL_BEGINNINGS: Final = (b"Received: ", b"Return-Path: ")
 MESSAGE_TYPES: Final = frozenset({"message/rfc822", "message/global"})
 
 
@@ -79,20 +75,17 @@ class Scanner:
             raise ScannerUnavailable("the scan took too long") from error
 
     async def _look(self, source: Spool, files: Sequence[ParsedFile]) -> Findings:
-        whole = await self._scan_mail(lambda: _decompressed(source))
+        whole = await self._scan(lambda: _decompressed(source), mark=MAIL_MARK)
         if whole and self._settings.mode == "reject":
             return Findings(whole, ())
-        found = []
-        for file in files:
-            scan = self._scan_mail if file.declared_type in MESSAGE_TYPES else self._scan
-            found.append(await scan(file.spool.reader))
+        found = [await self._scan_file(file) for file in files]
         return Findings(whole or next(filter(None, found), ""), tuple(found))
 
-    async def _scan_mail(self, open_reader: Callable[[], BinaryIO]) -> str:
-        """As it is; what clamd would not know as a mail, then once more behind a header by which it does."""
-        found = await self._scan(open_reader)
-        if not found and not await asyncio.to_thread(_begins_like_mail, open_reader):
-            found = await self._scan(open_reader, mark=MAIL_MARK)
+    async def _scan_file(self, file: ParsedFile) -> str:
+        """As it is, for it need not be what it says; what says that it is a message, then as one too."""
+        found = await self._scan(file.spool.reader)
+        if not found and file.declared_type in MESSAGE_TYPES:
+            found = await self._scan(file.spool.reader, mark=MAIL_MARK)
         return found
 
     async def _scan(self, open_reader: Callable[[], BinaryIO], *, mark: bytes = b"") -> str:
@@ -122,11 +115,6 @@ async def _pieces(open_reader: Callable[[], BinaryIO], mark: bytes) -> AsyncGene
             yield piece
     finally:
         reader.close()
-
-
-def _begins_like_mail(open_reader: Callable[[], BinaryIO]) -> bool:
-    with open_reader() as reader:
-        return reader.read(len(max(MAIL_BEGINNINGS, key=len))).startswith(MAIL_BEGINNINGS)
 
 
 def _decompressed(source: Spool) -> BinaryIO:
