@@ -26,6 +26,7 @@ from services.mariadb import MariaDb
 
 MAIL: Final = b"Subject: Hello\r\n\r\nHow are you?\r\n"
 TIMEOUT_S: Final = 0.5
+LOCK: Final = text("SELECT id FROM accounts WHERE id = :id FOR UPDATE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,24 @@ async def test_attack_067_a_frozen_engine_is_a_temporary_failure(hasty: Core, fr
     again = await asyncio.gather(*(deliver(hasty, MAIL, alice.recipient(), queue_id=f"q{i}") for i in range(5)))
     assert again == [[None]] * 5
     assert [message.seq for message in await alice.messages()] == [1, 2, 3, 4, 5]
+
+
+async def test_attack_067_a_deadlock_is_a_temporary_failure(hasty: Core) -> None:
+    """With a transaction that is not ours, an operator's perhaps: ours lock accounts in one order."""
+    alice, bob = [await new_customer(hasty, f"{name}@customer.test") for name in ("alice", "bob")]
+    first, second = sorted((alice.recipient(), bob.recipient()), key=lambda recipient: recipient.account_id)
+    async with hasty.database.engine.connect() as other:
+        await other.execute(text("CREATE TABLE scratch (number INT)"))
+        await other.execute(text("INSERT INTO scratch SELECT seq FROM seq_1_to_500"))  # we are the cheaper to give up
+        await other.execute(LOCK, {"id": second.account_id})
+        delivering = asyncio.create_task(deliver(hasty, MAIL, first, second, queue_id="q"))
+        await asyncio.sleep(TIMEOUT_S / 2)  # it holds the first and waits for the second
+        await other.execute(LOCK, {"id": first.account_id})
+        outcomes = await delivering
+        await other.rollback()
+    assert {type(outcome) for outcome in outcomes} == {DatabaseUnavailable}
+    assert await deliver(hasty, MAIL, first, second, queue_id="q") == [None, None]
+    assert [message.seq for customer in (alice, bob) for message in await customer.messages()] == [1, 1]
 
 
 async def test_attack_067_readers_are_answered_and_the_pool_recovers(hasty: Core, freezer: Freezer) -> None:
