@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from dataclasses import replace
-
-import zstandard
 
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.mailbox import Mailbox
 from mailkeep.domain.message import Download, MessageDetail, MessageQuery, MessageSummary, SafeHtml
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.domain.tier import Tier
-from mailkeep.errors import NotFound, Quarantined, StorageUnavailable
+from mailkeep.errors import NotFound, Quarantined
 from mailkeep.mail.attachments import served_type
 from mailkeep.mail.sanitise import sanitise
 from mailkeep.services import hints, ledgers
@@ -23,6 +21,7 @@ from mailkeep.services.waiting import deadline_after
 from mailkeep.storage import accounts, blob_deletions, contents, messages
 from mailkeep.storage.blobs.blob_store import BlobStore
 from mailkeep.storage.database import Database
+from mailkeep.storage.sources import decompressed
 
 
 class Inbox:
@@ -99,7 +98,7 @@ class Inbox:
         if source.malware:
             raise Quarantined("malware in the message")
         return Download(
-            chunks=_decompressed(self._blobs.read(source.blob_key)),
+            chunks=decompressed(self._blobs.read(source.blob_key)),
             size_bytes=source.size_bytes,
             filename=f"{message_id}.eml",
             media_type="message/rfc822",
@@ -182,16 +181,3 @@ class Inbox:
 def _first_sender(summary: MessageSummary) -> tuple[Mailbox, ...]:
     """Of mail that was stored before all mailboxes of From were kept."""
     return (summary.sender,) if summary.sender != Mailbox("", "") else ()
-
-
-async def _decompressed(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    decompressor = zstandard.ZstdDecompressor().decompressobj()
-    async for chunk in chunks:
-        try:
-            data = decompressor.decompress(chunk)
-        except zstandard.ZstdError as error:
-            raise StorageUnavailable("a stored message is damaged") from error
-        if data:
-            yield data
-    if not decompressor.eof:
-        raise StorageUnavailable("a stored message is cut short")
