@@ -10,7 +10,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
@@ -38,6 +38,7 @@ async def written(members: Sequence[Member]) -> bytes:
     return b"".join([chunk async for chunk in archive(members, modified=MODIFIED)])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["C"]), min_size=1), st.binary(max_size=3_000)))
 async def test_what_goes_in_comes_out_and_the_size_was_known(files: dict[str, bytes]) -> None:
     names = dict(zip(unique_names(files), files.values(), strict=True))

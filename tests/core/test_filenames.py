@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostile_names import HOSTILE_NAMES, HostileName
@@ -36,6 +36,7 @@ def test_attack_059_a_key_of_the_blob_store_is_plain_ascii(name: HostileName) ->
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", stored_name(safe_name(name.sent)))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_a_safe_name_stays_what_it_is(sent: str) -> None:
     name = safe_name(sent)

@@ -3,8 +3,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailkeep.domain.clock import utc_now
+from mailkeep.domain.mailbox import Mailbox
 from mailkeep_web.removed import removed_words
-from mailkeep_web.words import age, size, utc
+from mailkeep_web.words import age, sender_label, size, utc
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,18 @@ def test_what_was_removed_is_said_in_words() -> None:
         "1 report of clicks",
         "2 other attributes",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "label"),
+    [
+        ("Sue", "sue@good.test", "Sue"),
+        ("", "sue@good.test", "sue@good.test"),
+        ("ceo@good.test", "x@evil.test", "x@evil.test"),
+        ("ceo\N{FULLWIDTH COMMERCIAL AT}good.test", "x@evil.test", "x@evil.test"),
+        ("ceo@good.test", "", "ceo@good.test"),
+        ("", "", "(no sender)"),
+    ],
+)
+def test_attack_044_a_list_names_the_address_when_the_name_looks_like_one(name: str, address: str, label: str) -> None:
+    assert sender_label(Mailbox(name, address)) == label

@@ -41,6 +41,7 @@ class Templates:
             linked=links_of_text,
             link_warning=link_warning_words,
             duration=words.duration,
+            sender_label=words.sender_label,
             plural=words.plural,
             report=report_shown,
             role=role_words,

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mailkeep.domain.clock import utc_now
+from mailkeep.domain.mailbox import Mailbox
 
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
+_AT_SIGNS: Final = "@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}"
 
 
 def age(moment: datetime) -> str:
@@ -60,6 +62,12 @@ def duration(seconds: float) -> str:
         elif units:
             break
     return " ".join(units[:2]) or "0 s"
+
+
+def sender_label(sender: Mailbox) -> str:
+    """The name in a list, where there is room for one thing: the address when the name could be taken for one."""
+    name = "" if any(at in sender.name for at in _AT_SIGNS) else sender.name
+    return name or sender.address or sender.name or "(no sender)"
 
 
 def plural(count: int, one: str, many: str) -> str:

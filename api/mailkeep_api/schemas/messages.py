@@ -6,7 +6,7 @@ from pydantic import Field
 
 from mailkeep.domain.mailbox import Mailbox
 from mailkeep.domain.message import Attachment, Envelope, Link, MessageDetail, MessageSummary, SafeHtml, Transport
-from mailkeep.domain.structure import Role
+from mailkeep.domain.structure import MimePart, Role
 from mailkeep.mail.filenames import visible_name
 from mailkeep_api.schemas.addresses import AddressText
 from mailkeep_api.schemas.shapes import MAX_PAGE, Flag, In, Instant, Out, Query, Seq
@@ -142,12 +142,11 @@ class AttachmentOut(Out):
     malware: str = Field(description="what a scanner found in it, which nobody is given then; empty: nothing")
 
     @classmethod
-    def of(cls, attachment: Attachment, detail: MessageDetail) -> AttachmentOut:
-        part = detail.part(attachment.section)
+    def of(cls, attachment: Attachment, part: MimePart | None) -> AttachmentOut:
+        """`part` is what it was in the message, where that is known."""
         original = visible_name(part.filename) if part is not None else ""
-        values = {name: getattr(attachment, name) for name in cls.model_fields if hasattr(attachment, name)}
         return cls(
-            **values,
+            **{name: getattr(attachment, name) for name in cls.model_fields.keys() - {"original_filename", "inline"}},
             original_filename=original if original != attachment.filename else "",
             inline=part is not None and part.role is Role.INLINE,
         )
@@ -195,6 +194,7 @@ class MessageOut(MessageItem):
 
     @classmethod
     def of_detail(cls, detail: MessageDetail, safe: SafeHtml) -> MessageOut:
+        parts = detail.parts()
         return cls(
             **dict(MessageItem.of(detail.summary)),
             envelope=EnvelopeOut.of(detail.envelope),
@@ -208,7 +208,7 @@ class MessageOut(MessageItem):
             headers=detail.headers,
             text=detail.text,
             html=HtmlOut.of(safe) if detail.html is not None else None,
-            attachments=tuple(AttachmentOut.of(attachment, detail) for attachment in detail.attachments),
+            attachments=tuple(AttachmentOut.of(each, parts.get(each.section)) for each in detail.attachments),
             transport=TransportOut.of(detail.transport),
             defects=detail.defects,
             malware=detail.malware,

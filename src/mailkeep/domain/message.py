@@ -147,10 +147,9 @@ class MessageDetail:
         addresses = [sender.address for sender in self.senders]
         return len(addresses) != 1 or not addresses[0] or "from_ambiguous" in self.defects
 
-    def part(self, section: str) -> MimePart | None:
-        """The part with this number; None when there is none, or the message could not be taken apart."""
-        parts = self.structure.walk() if self.structure is not None else ()
-        return next((part for part in parts if part.section == section), None)
+    def parts(self) -> Mapping[str, MimePart]:
+        """The parts by their numbers; none when the message could not be taken apart."""
+        return {} if self.structure is None else {part.section: part for part in self.structure.walk()}
 
 
 @dataclass(frozen=True, slots=True)
