@@ -127,10 +127,8 @@ async def test_attack_029_more_connections_than_there_are_places_and_the_pages_s
             for number in range(clients):
                 reader, _ = await stack.enter_async_context(connection(installation.lmtp_port, number))
                 greetings[(await reader.readline())[:4]] += 1
-            started = time.perf_counter()
-            async with browser.get("/login") as page:
+            async with asyncio.timeout(10), browser.get("/login") as page:
                 assert page.status == 200
-            assert time.perf_counter() - started < LATENCY_S
         assert greetings == {b"220 ": places, b"421 ": clients - places}
         await asyncio.to_thread(wait_until, lambda: free_places(installation.lmtp_port), what="no place is free again")
 

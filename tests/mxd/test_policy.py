@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from mailkeep.errors import ConfigurationError
+from mailkeep_mxd import policy
 from mailkeep_mxd.feed import LocalSource
 from mailkeep_mxd.listeners import RunningMxd, run_mxd
+from mailkeep_mxd.recipients import RecipientDirectory
 from mxd.house import House, open_door, settings_for
 
 
@@ -76,6 +78,29 @@ async def test_a_malformed_request_closes_the_connection(mxd: RunningMxd) -> Non
     for malformed in MALFORMED:
         actions = await ask(mxd, request("a@here.test"), malformed, request("a@here.test"))
         assert actions == ["action=DUNNO"], malformed[:50]
+
+
+async def test_what_takes_longer_than_five_seconds_is_given_up(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert policy.REQUEST_TIMEOUT_S == 5
+    monkeypatch.setattr(policy, "REQUEST_TIMEOUT_S", 0.3)
+    async with open_door(settings_for(tmp_path), house) as mxd:
+        host, port = mxd.policy.rsplit(":", 1)
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"request=smtpd_access_policy\nrecipient=a@here.test\n")  # and no empty line
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+        with monkeypatch.context() as slow:
+            slow.setattr(RecipientDirectory, "decide", never)
+            assert await ask(mxd, request("a@here.test")) == [
+                "action=DEFER_IF_PERMIT 4.4.3 recipients cannot be checked at present, try again later"
+            ]
+        assert await ask(mxd, request("a@here.test")) == ["action=DUNNO"]
+
+
+async def never(*_: object, **__: object) -> None:
+    await asyncio.Event().wait()
 
 
 async def test_it_runs_alone_without_a_database(house: House, tmp_path: Path) -> None:
