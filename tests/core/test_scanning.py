@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import time
@@ -17,12 +18,12 @@ from structlog.testing import capture_logs
 from core.conftest import Customer, deliver, new_customer, settings_for
 from mailkeep.bootstrap import Core, open_core
 from mailkeep.domain.message import MessageDetail, Transport
-from mailkeep.errors import Infected, NotAllowed, NotFound, Quarantined, ScannerUnavailable
+from mailkeep.errors import Infected, NotAllowed, NotFound, Quarantined, ScannerUnavailable, StorageUnavailable
 from mailkeep.mail.scan_probes import EICAR
 from mailkeep.services.ingest import AcceptedRecipient, Incoming
 from mailkeep.storage.upgrade import upgrade_schema
 from services.clamd import FOUND, Clamd, running_clamd
-from services.infected import ATTACHED, CLEAN, HEAD, HTML, INFECTED, INNER, NESTED, TEXT, file, multipart
+from services.infected import ATTACHED, CLEAN, HEAD, HTML, INFECTED, INNER, NESTED, TEXT, encoded, file, multipart
 from services.required import required
 
 
@@ -227,6 +228,22 @@ async def test_what_lies_deeper_than_clamd_looks_is_a_finding(mode: str, outcome
                 detail = await core.inbox.read(alice.actor, summary.id)
                 assert detail.is_quarantined
                 assert all(attachment.is_quarantined for attachment in detail.attachments)
+
+
+async def test_a_disk_that_cannot_be_read_is_no_scan(
+    clamd: Clamd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    large = HEAD + b"\r\n" + encoded(os.urandom(300_000))
+    async with scanning(tmp_path, clamd) as (core, alice):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", broken)
+            [outcome] = await deliver(core, large, alice.recipient())
+        assert isinstance(outcome, StorageUnavailable)
+        assert (await alice.messages(), files_of(core)) == ([], [])
+        assert await deliver(core, large, alice.recipient()) == [None]
 
 
 async def test_a_session_that_ends_while_its_mail_is_scanned(own_clamd: Clamd, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import structlog
 import zstandard
 
 from mailkeep.config import Scan, split_listen
-from mailkeep.errors import Infected, ScannerUnavailable
+from mailkeep.errors import Infected, ScannerUnavailable, StorageUnavailable
 from mailkeep.mail.parsed import ParsedFile
 from mailkeep.mail.scan import MAIL_MARK, Clamd
 from mailkeep.mail.spool import Spool
@@ -108,13 +108,21 @@ async def _each(mail: Iterable[bytes]) -> AsyncGenerator[bytes, None]:
 
 
 async def _pieces(open_reader: Callable[[], BinaryIO], mark: bytes) -> AsyncGenerator[bytes, None]:
+    """Raises StorageUnavailable."""
     yield mark
     reader = await asyncio.to_thread(open_reader)
     try:
-        while piece := await asyncio.to_thread(reader.read, PIECE_BYTES):
+        while piece := await asyncio.to_thread(_read, reader):
             yield piece
     finally:
         reader.close()
+
+
+def _read(reader: BinaryIO) -> bytes:
+    try:
+        return reader.read(PIECE_BYTES)
+    except OSError as error:
+        raise StorageUnavailable("the blob store cannot read") from error
 
 
 def _decompressed(source: Spool) -> BinaryIO:
