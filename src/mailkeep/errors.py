@@ -3,6 +3,7 @@
 MailkeepError
 ├── InvalidInput         the caller must change the request; `field` names the culprit
 │   ├── NameReserved         the name belongs to whoever runs the domain
+│   ├── QueryError           a search; `position` and `length` say where
 │   └── ConfigurationError   the operator must change a setting
 ├── NotFound             it does not exist, or belongs to somebody else
 ├── Conflict             it exists already
@@ -41,6 +42,18 @@ class InvalidInput(MailkeepError):
 
 class NameReserved(InvalidInput):
     """The address speaks for whoever runs the domain, and is given to nobody."""
+
+
+class QueryError(InvalidInput):
+    """A search that cannot be read. The message is for whoever wrote it, and repeats nothing of what they wrote.
+
+    `position` counts characters from 0 and is within the text; `length` is at least 1.
+    """
+
+    def __init__(self, message: str, *, position: int, length: int) -> None:
+        super().__init__(message, field="q")
+        self.position = position
+        self.length = length
 
 
 class ConfigurationError(InvalidInput):
