@@ -23,7 +23,9 @@ from mailkeep.services.ingest import Ingest, open_ingest
 from mailkeep.services.passwords import Passwords
 from mailkeep.services.recipients import RecipientsFeed
 from mailkeep.services.refusals import Refusals
+from mailkeep.services.removal import MessageRemoval
 from mailkeep.services.scanning import open_scanner
+from mailkeep.services.search_indexer import SearchIndexer
 from mailkeep.services.sessions import Sessions
 from mailkeep.services.tokens import Tokens
 from mailkeep.storage.blobs.blob_store import BlobStore
@@ -50,6 +52,7 @@ class Core:
     recipients: RecipientsFeed
     refusals: Refusals
     ingest: Ingest
+    indexer: SearchIndexer
 
 
 @asynccontextmanager
@@ -62,8 +65,10 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
     ):
         await require_current_schema(database)
         hints = Hints()
-        batches = DeliveryBatches(database, hints, tier_of=settings.tier)
+        indexer = SearchIndexer(database, clock=clock)
+        batches = DeliveryBatches(database, hints, indexer, tier_of=settings.tier)
         async with (
+            indexer.running(),
             batches.running(),
             open_ingest(
                 batches,
@@ -87,10 +92,17 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 ),
                 tokens=Tokens(database, clock=clock),
                 addresses=Addresses(database, hints, settings, clock=clock),
-                inbox=Inbox(database, blobs, hints, tier_of=settings.tier, clock=clock),
+                inbox=Inbox(
+                    database,
+                    MessageRemoval(database, blobs, hints, indexer, tier_of=settings.tier, clock=clock),
+                    blobs,
+                    hints,
+                    clock=clock,
+                ),
                 recipients=RecipientsFeed(database, hints, tier_of=settings.tier),
                 refusals=Refusals(database, tier_of=settings.tier, clock=clock),
                 ingest=ingest,
+                indexer=indexer,
             )
 
 

@@ -10,9 +10,9 @@ import typer
 
 from mailkeep.bootstrap import open_core
 from mailkeep.config import Settings
-from mailkeep.storage.upgrade import upgrade_schema
 from mailkeep_api.server import serve_http
 from mailkeep_cli.application import build_application
+from mailkeep_cli.database import upgrade_database
 from mailkeep_cli.running import run, settings_of_daemon, until_stopped
 from mailkeep_cli.welcome import greet
 from mailkeep_mxd.feed import LocalSource
@@ -33,7 +33,7 @@ def serve(
 
 @asynccontextmanager
 async def _everything(settings: Settings, *, welcome: bool) -> AsyncIterator[None]:
-    await upgrade_schema(settings)
+    await upgrade_database(settings)
     async with (
         open_core(settings) as core,
         serve_http(build_application(core, settings), settings.http.listen),

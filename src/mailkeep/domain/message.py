@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from mailkeep.domain.mailbox import Mailbox
+from mailkeep.domain.query import Query
 from mailkeep.domain.structure import MimePart
 
 
@@ -154,9 +155,13 @@ class MessageDetail:
 
 @dataclass(frozen=True, slots=True)
 class MessageQuery:
-    """Which messages: of one address, newer than the seq `after`, older than the seq `before`, newest first."""
+    """Which messages: of one address, newer than the seq `after`, older than the seq `before`, newest first.
+
+    `search`: and that meet all of its terms.
+    """
 
     address_id: str | None = None
+    search: Query = field(default=Query(()))
     after: int | None = None
     before: int | None = None
     limit: int = 50

@@ -18,7 +18,8 @@ from mailkeep.errors import MailkeepError, NotFound, Unavailable
 from mailkeep.services import hints, ledgers
 from mailkeep.services.group_commit import GroupCommit
 from mailkeep.services.hints import Hints
-from mailkeep.storage import accounts, contents, messages
+from mailkeep.services.search_indexer import SearchIndexer
+from mailkeep.storage import accounts, contents, messages, search_index
 from mailkeep.storage.accounts import Ledger
 from mailkeep.storage.contents import Content
 from mailkeep.storage.database import Database
@@ -46,11 +47,15 @@ class Unit:
 class DeliveryBatches:
     """Stores deliveries in group commits."""
 
-    def __init__(self, database: Database, hints: Hints, *, tier_of: Callable[[str], Tier]) -> None:
+    def __init__(
+        self, database: Database, hints: Hints, indexer: SearchIndexer, *, tier_of: Callable[[str], Tier]
+    ) -> None:
         self._database = database
         self._hints = hints
+        self._indexer = indexer
         self._tier_of = tier_of
         self._crossed = False
+        self._completed = False
         self._group: GroupCommit[Unit, list[Outcome]] = GroupCommit(self._commit, weigh=_weight)
 
     @asynccontextmanager
@@ -111,8 +116,12 @@ class DeliveryBatches:
                 await contents.add_all(connection, [unit.content for unit in new])
             if placed:
                 await messages.add_all(connection, placed)
+                await search_index.add_entries(connection, placed)
         for unit in new:
             unit.content_stored = True
+        if self._completed:
+            self._completed = False
+            self._indexer.wake()
         if self._crossed:
             self._crossed = False
             self._hints.notify(hints.RECIPIENTS)
@@ -144,6 +153,7 @@ class DeliveryBatches:
             if ledger != before[account_id]:
                 quota = self._tier_of(ledger.tier).storage_bytes
                 self._crossed |= await ledgers.save(connection, before[account_id], ledger, quota_bytes=quota)
+                self._completed |= await self._indexer.queue_completed(connection, before[account_id], ledger)
 
 
 def _advanced(ledger: Ledger, message: NewMessage) -> Ledger:
@@ -152,4 +162,5 @@ def _advanced(ledger: Ledger, message: NewMessage) -> Ledger:
 
 def _weight(unit: Unit) -> int:
     """The bytes of a delivery that go into the database, but for what is small."""
-    return len(unit.content.text or "") + len(unit.content.html or "")
+    entries = sum(len(message.entry) for message in unit.messages)
+    return len(unit.content.text or "") + len(unit.content.html or "") + entries

@@ -3,52 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.mailbox import Mailbox
 from mailkeep.domain.message import Download, MessageDetail, MessageQuery, MessageSummary, SafeHtml
+from mailkeep.domain.query import Query
+from mailkeep.domain.query_parser import parse_query
 from mailkeep.domain.scope import Actor, Scope
-from mailkeep.domain.tier import Tier
 from mailkeep.errors import NotFound, Quarantined
 from mailkeep.mail.attachments import served_type
 from mailkeep.mail.sanitise import sanitise
-from mailkeep.services import hints, ledgers
+from mailkeep.services import hints
 from mailkeep.services.bundle import bundle
 from mailkeep.services.hints import Hints
+from mailkeep.services.removal import MessageRemoval
+from mailkeep.services.search import find_page
 from mailkeep.services.waiting import deadline_after
-from mailkeep.storage import accounts, blob_deletions, contents, messages
+from mailkeep.storage import contents, messages
 from mailkeep.storage.blobs.blob_store import BlobStore
 from mailkeep.storage.database import Database
 from mailkeep.storage.sources import decompressed
+
+DELETE_BATCH: Final = 100
 
 
 class Inbox:
     """Reads messages, and removes them. Nothing here marks a message as read but `set_read`."""
 
     def __init__(
-        self,
-        database: Database,
-        blobs: BlobStore,
-        hints: Hints,
-        *,
-        tier_of: Callable[[str], Tier],
-        clock: Clock,
+        self, database: Database, removal: MessageRemoval, blobs: BlobStore, hints: Hints, *, clock: Clock
     ) -> None:
         self._database = database
+        self._removal = removal
         self._blobs = blobs
         self._hints = hints
-        self._tier_of = tier_of
         self._clock = clock
 
     async def list(self, actor: Actor, query: MessageQuery) -> tuple[list[MessageSummary], int | None]:
-        """A page, newest first, and the `before` of the next one. Raises NotAllowed."""
+        """A page, newest first, and the `before` of the next one. Raises NotAllowed.
+
+        A page of a long search can be short, or empty, and have a next one all the same.
+        """
         account_id = actor.owner(Scope.MESSAGES_READ)
         async with self._database.read() as connection:
-            found = await messages.page(connection, account_id, replace(query, limit=query.limit + 1))
-        page = found[: query.limit]
-        return page, page[-1].seq if len(found) > query.limit else None
+            return await find_page(connection, account_id, query)
+
+    def understand(self, search: str) -> Query:
+        """The language of `q`. Raises QueryError."""
+        return parse_query(search, now=self._clock())
 
     async def read(self, actor: Actor, message_id: str) -> MessageDetail:
         """Raises NotFound, NotAllowed."""
@@ -143,21 +147,24 @@ class Inbox:
     async def delete(self, actor: Actor, message_id: str) -> None:
         """Remove a message, and its bytes with the last message that has them. Raises NotFound, NotAllowed."""
         account_id = actor.owner(Scope.MESSAGES_WRITE)
-        async with self._database.write() as connection:
-            ledger = (await accounts.lock(connection, [account_id]))[account_id]
-            stored = await messages.get(connection, account_id, message_id)
-            await messages.remove(connection, account_id, message_id)
-            freed = replace(ledger, storage_bytes=max(0, ledger.storage_bytes - stored.summary.size_bytes))
-            quota_bytes = self._tier_of(ledger.tier).storage_bytes
-            crossed = await ledgers.save(connection, ledger, freed, quota_bytes=quota_bytes)
-            keys = await contents.remove_unused(connection, stored.content_id)
-            await blob_deletions.queue(connection, keys, now=self._clock())
-        if crossed:
-            self._hints.notify(hints.RECIPIENTS)
-        if keys:
-            await self._blobs.delete(keys)
-            async with self._database.write() as connection:
-                await blob_deletions.done(connection, keys)
+        if not await self._removal.remove(account_id, [message_id]):
+            raise NotFound(f"no message {message_id}")
+
+    async def delete_found(self, actor: Actor, search: Query) -> int:
+        """Remove every message that a search finds now, in batches; what arrives meanwhile stays.
+
+        Returns how many. Raises NotAllowed, and Unavailable when it got stuck on the way: ask again for the rest.
+        """
+        account_id = actor.owner(Scope.MESSAGES_WRITE)
+        removed = 0
+        before: int | None = await self.latest_seq(actor) + 1
+        while before is not None:
+            query = MessageQuery(search=search, before=before, limit=DELETE_BATCH)
+            async with self._database.read() as connection:
+                found, before = await find_page(connection, account_id, query)
+            if found:
+                removed += await self._removal.remove(account_id, [message.id for message in found])
+        return removed
 
     async def latest_seq(self, actor: Actor) -> int:
         """The seq of the newest message, 0 when there is none. Raises NotAllowed."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -30,12 +30,14 @@ from mailkeep.mail.headers import queue_id_at
 from mailkeep.mail.limits import MAX_RECEIVED
 from mailkeep.mail.parse import MessageParser
 from mailkeep.mail.parsed import ParsedFile, ParsedMessage
+from mailkeep.mail.search_entry import Searchable, entry_of, with_envelope
 from mailkeep.mail.spool import Spool
 from mailkeep.services.delivery_batches import DeliveryBatches, Outcome, Unit
 from mailkeep.services.scanning import Findings, Scanner
 from mailkeep.storage.blobs.blob_store import BlobStore
 from mailkeep.storage.contents import Content
 from mailkeep.storage.messages import NewMessage
+from mailkeep.storage.search_blocks import pack
 from mailkeep.storage.underway import Mark, Underway, key_of, open_underway
 
 Result = TypeVar("Result")
@@ -174,7 +176,8 @@ class Delivery:
         Never raises on account of the message or the storage: those are outcomes.
         """
         try:
-            parsed = await self._in_thread(self._understand) if self._size_bytes > INLINE_BYTES else self._understand()
+            inline = self._size_bytes <= INLINE_BYTES
+            parsed, entries = self._understand() if inline else await self._in_thread(self._understand)
             if parsed.received_count > MAX_RECEIVED:
                 raise MailLoop("too many Received fields")
             findings = await self._scanner.examine(self._source, parsed.files) if self._scanner is not None else None
@@ -182,7 +185,7 @@ class Delivery:
             await self._blobs.store(spools)
         except MailkeepError as error:
             return [error] * len(self._incoming.recipients)
-        unit = Unit(content, self._messages(parsed, content))
+        unit = Unit(content, self._messages(parsed, content, entries))
         outcomes = await self._batches.store(unit)
         if not unit.content_stored and not any(outcomes):
             # Everybody had it already. After an error the blobs stay: a lost commit may have succeeded.
@@ -219,10 +222,12 @@ class Delivery:
             self._source.write(self._compressor.compress(chunk))
             self._parser.feed(chunk)
 
-    def _understand(self) -> ParsedMessage:
+    def _understand(self) -> tuple[ParsedMessage, list[bytes]]:
+        """What the message says, and its entry in the search index for each recipient."""
         with self._at_work:
             self._source.write(self._compressor.flush())
-            return self._parser.finish()
+            parsed = self._parser.finish()
+        return parsed, _entries(parsed, self._incoming.recipients)
 
     def _discard(self) -> None:
         with self._at_work:
@@ -260,7 +265,7 @@ class Delivery:
         )
         return content, {source_key: self._source, **{attachment.blob_key: spool for attachment, spool in files}}
 
-    def _messages(self, parsed: ParsedMessage, content: Content) -> list[NewMessage]:
+    def _messages(self, parsed: ParsedMessage, content: Content, entries: Sequence[bytes]) -> list[NewMessage]:
         received_at = self._clock()
         transport = self._incoming.transport
         if self._incoming.hop_is_trusted:
@@ -284,8 +289,9 @@ class Delivery:
                 has_attachments=bool(content.attachments),
                 received_at=received_at,
                 transport=transport,
+                entry=entry,
             )
-            for accepted in self._incoming.recipients
+            for accepted, entry in zip(self._incoming.recipients, entries, strict=True)
         ]
 
     async def _remove(self, spools: Mapping[str, Spool]) -> None:
@@ -294,6 +300,21 @@ class Delivery:
             await self._blobs.delete(spools.keys())
         except StorageUnavailable:
             log.warning("blobs.orphaned", count=len(spools))
+
+
+def _entries(parsed: ParsedMessage, recipients: Sequence[AcceptedRecipient]) -> list[bytes]:
+    entry = entry_of(
+        Searchable(
+            senders=parsed.senders,
+            recipients=(*parsed.to, *parsed.cc),
+            subject=parsed.subject,
+            headers=parsed.headers,
+            text=parsed.text,
+            html=parsed.html,
+            filenames=tuple(file.filename for file in parsed.files),
+        )
+    )
+    return [pack(with_envelope(entry, rcpt_to=recipient.address, tag=recipient.tag)) for recipient in recipients]
 
 
 def _delivery_key(queue_id: str, content: Content, rcpt_to: str) -> str:

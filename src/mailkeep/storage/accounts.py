@@ -44,6 +44,11 @@ async def get(connection: AsyncConnection, account_id: str) -> Account:
     return _account(row)
 
 
+async def all_ids(connection: AsyncConnection) -> list[str]:
+    """In order."""
+    return list((await connection.execute(select(accounts.c.id).order_by(accounts.c.id))).scalars())
+
+
 async def lock(connection: AsyncConnection, account_ids: Collection[str]) -> dict[str, Ledger]:
     """Lock accounts until the transaction ends, in the order of their ids so that two transactions cannot deadlock.
 

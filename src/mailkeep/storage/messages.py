@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, not_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.mailbox import Mailbox
 from mailkeep.domain.message import Envelope, MessageQuery, MessageSummary, Transport
+from mailkeep.domain.query import Bound, Header, Is, Received, Size, State, Words
 from mailkeep.errors import NotFound
 from mailkeep.storage.schema import addresses, messages
+from mailkeep.storage.search_blocks import pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class NewMessage:
     has_attachments: bool
     received_at: datetime
     transport: Transport
+    entry: bytes  # in the search index
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,35 @@ class StoredMessage:
     transport: Transport
 
 
+@dataclass(frozen=True, slots=True)
+class StoredSize:
+    """What its removal needs to know of a message."""
+
+    id: str
+    seq: int
+    content_id: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWords:
+    """What the search index needs to know of a message beside its content."""
+
+    seq: int
+    content_id: str
+    rcpt_to: str
+    tag: str | None
+    subject: str
+    sender: Mailbox
+
+
 # A message with its seq and its time of expiry.
 Placed = tuple[NewMessage, int, datetime]
 
 
 def without_words(new: NewMessage) -> NewMessage:
     """What can be stored of a message whatever its sender wrote."""
-    return replace(new, sender=Mailbox("", ""), subject="", snippet="")
+    return replace(new, sender=Mailbox("", ""), subject="", snippet="", entry=pack(""))
 
 
 async def add_all(connection: AsyncConnection, placed: Sequence[Placed]) -> None:
@@ -87,9 +112,16 @@ async def get(connection: AsyncConnection, account_id: str, message_id: str) -> 
     )
 
 
-async def page(connection: AsyncConnection, account_id: str, query: MessageQuery) -> list[MessageSummary]:
-    """Newest first."""
+async def page(
+    connection: AsyncConnection, account_id: str, query: MessageQuery, *, seqs: Collection[int] | None = None
+) -> list[MessageSummary]:
+    """Newest first; of these seqs only, where they are given. Of a search, the terms that ask for no words."""
     statement = _of(account_id).order_by(messages.c.seq.desc()).limit(query.limit)
+    statement = statement.where(
+        *(_condition(term) for term in query.search.terms if not isinstance(term, Words | Header))
+    )
+    if seqs is not None:
+        statement = statement.where(messages.c.seq.in_(seqs))
     if query.address_id is not None:
         statement = statement.where(messages.c.address_id == query.address_id)
     if query.after is not None:
@@ -112,9 +144,52 @@ async def set_read(connection: AsyncConnection, account_id: str, message_id: str
     await connection.execute(update(messages).where(*condition).values(read_at=read_at))
 
 
-async def remove(connection: AsyncConnection, account_id: str, message_id: str) -> None:
-    condition = messages.c.account_id == account_id, messages.c.id == message_id
+async def sizes_of(connection: AsyncConnection, account_id: str, message_ids: Collection[str]) -> list[StoredSize]:
+    """Of those that are there and belong to the account."""
+    columns = messages.c.id, messages.c.seq, messages.c.content_id, messages.c.size_bytes
+    query = select(*columns).where(messages.c.account_id == account_id, messages.c.id.in_(message_ids))
+    return [StoredSize(*row) for row in await connection.execute(query)]
+
+
+async def words_of(connection: AsyncConnection, account_id: str, seqs: Collection[int]) -> list[StoredWords]:
+    """Of those that are there."""
+    query = select(messages).where(messages.c.account_id == account_id, messages.c.seq.in_(seqs))
+    return [
+        StoredWords(
+            seq=row.seq,
+            content_id=row.content_id,
+            rcpt_to=row.rcpt_to,
+            tag=row.tag,
+            subject=row.subject,
+            sender=Mailbox(row.from_name, row.from_address),
+        )
+        for row in await connection.execute(query)
+    ]
+
+
+async def remove(connection: AsyncConnection, account_id: str, message_ids: Collection[str]) -> None:
+    condition = messages.c.account_id == account_id, messages.c.id.in_(message_ids)
     await connection.execute(delete(messages).where(*condition))
+
+
+def _condition(term: Is | Received | Size) -> ColumnElement[bool]:
+    found: ColumnElement[bool]
+    match term:
+        case Is(State.HAS_ATTACHMENT):
+            found = messages.c.has_attachments.is_(true())
+        case Is(State.READ):
+            found = messages.c.read_at.is_not(None)
+        case Is():
+            found = messages.c.read_at.is_(None)
+        case Received(Bound.AFTER, moment):
+            found = messages.c.received_at >= moment
+        case Received(_, moment):
+            found = messages.c.received_at < moment
+        case Size(Bound.LARGER, size_bytes):
+            found = messages.c.size_bytes > size_bytes
+        case Size(_, size_bytes):
+            found = messages.c.size_bytes < size_bytes
+    return not_(found) if term.negated else found
 
 
 def _of(account_id: str) -> Any:

@@ -8,9 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
-from mailkeep.storage.types import BigNumber, Identifier, LongJson, LongText, Sha256Hex, UtcDateTime
+from mailkeep.storage.types import BigNumber, Identifier, LongBytes, LongJson, LongText, Sha256Hex, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -146,6 +158,36 @@ messages = Table(
     UniqueConstraint("account_id", "seq"),
     Index(None, "account_id", "address_id", "seq"),
     Index(None, "account_id", "address_id", "delivery_key"),
+    **_MYSQL,
+)
+
+# The index that answers searches: see storage/search_index.py. What is deleted takes its part of it along.
+search_entries = Table(
+    "search_entries",
+    metadata,
+    Column("account_id", Identifier, primary_key=True),
+    Column("seq", BigNumber, primary_key=True, autoincrement=False),
+    Column("words", LongBytes, nullable=False),
+    ForeignKeyConstraint(["account_id", "seq"], ["messages.account_id", "messages.seq"], ondelete="CASCADE"),
+    **_MYSQL,
+)
+
+search_blocks = Table(
+    "search_blocks",
+    metadata,
+    Column("account_id", Identifier, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("bucket", Integer, primary_key=True, autoincrement=False),
+    Column("block", BigNumber, primary_key=True, autoincrement=False),
+    Column("words", LongBytes, nullable=False),
+    **_MYSQL,
+)
+
+search_queue = Table(
+    "search_queue",
+    metadata,
+    Column("account_id", Identifier, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("block", BigNumber, primary_key=True, autoincrement=False),
+    Column("due_at", UtcDateTime, nullable=False, index=True),
     **_MYSQL,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, LargeBinary, String, Text, TypeDecorator
 from sqlalchemy.dialects import mysql
 
 # CHAR(36) in one byte a character: identifiers are compared byte by byte, and indexes stay small.
@@ -15,6 +15,8 @@ Sha256Hex = String(64).with_variant(mysql.CHAR(64, charset="ascii", collation="a
 LongText = Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
 # SQLite gives its row number only to a column declared INTEGER; it holds 64 bits all the same.
 BigNumber = BigInteger().with_variant(Integer(), "sqlite")
+# Up to 16 MB.
+LongBytes = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql")
 LongJson = JSON(none_as_null=True)
 
 

@@ -1,0 +1,70 @@
+"""Removing messages: the rows in one transaction with the account's ledger, the bytes after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mailkeep.domain.clock import Clock
+from mailkeep.domain.tier import Tier
+from mailkeep.services import hints, ledgers
+from mailkeep.services.hints import Hints
+from mailkeep.services.search_indexer import SearchIndexer
+from mailkeep.storage import accounts, blob_deletions, contents, messages
+from mailkeep.storage.blobs.blob_store import BlobStore
+from mailkeep.storage.database import Database
+
+
+class MessageRemoval:
+    """Removes messages of one account, with what only they refer to: contents, blobs, their part of the index."""
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        hints: Hints,
+        indexer: SearchIndexer,
+        *,
+        tier_of: Callable[[str], Tier],
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._hints = hints
+        self._indexer = indexer
+        self._tier_of = tier_of
+        self._clock = clock
+
+    async def remove(self, account_id: str, message_ids: Collection[str]) -> int:
+        """Returns how many were there. A call with many takes long: a hundred make a good transaction."""
+        async with self._database.write() as connection:
+            removed, crossed, keys = await self._remove_rows(connection, account_id, message_ids)
+        if crossed:
+            self._hints.notify(hints.RECIPIENTS)
+        if keys:
+            await self._blobs.delete(keys)
+            async with self._database.write() as connection:
+                await blob_deletions.done(connection, keys)
+        return removed
+
+    async def _remove_rows(
+        self, connection: AsyncConnection, account_id: str, message_ids: Collection[str]
+    ) -> tuple[int, bool, list[str]]:
+        """How many, whether the account passed its quota, and the keys of the blobs that nobody needs any more."""
+        ledger = (await accounts.lock(connection, [account_id]))[account_id]
+        found = await messages.sizes_of(connection, account_id, message_ids)
+        if not found:
+            return 0, False, []
+        await self._indexer.queue_deleted(connection, ledger, [message.seq for message in found])
+        await messages.remove(connection, account_id, [message.id for message in found])
+        freed = sum(message.size_bytes for message in found)
+        after = replace(ledger, storage_bytes=max(0, ledger.storage_bytes - freed))
+        crossed = await ledgers.save(connection, ledger, after, quota_bytes=self._tier_of(ledger.tier).storage_bytes)
+        keys: list[str] = []
+        # In one order, whoever removes what: two customers can have received the same mail.
+        for content_id in sorted({message.content_id for message in found}):
+            keys += await contents.remove_unused(connection, content_id)
+        await blob_deletions.queue(connection, keys, now=self._clock())
+        return len(found), crossed, keys

@@ -1,0 +1,140 @@
+"""Answering a search: the index names the messages, newest first, and the page is filled from them.
+
+Blocks say which messages have a word. Where words must stand next to each other, and for messages that are in no
+block yet, the messages' entries decide. Every statement names the account first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mailkeep.domain.message import MessageQuery, MessageSummary
+from mailkeep.mail.search_clauses import Clause, Clauses, clauses_of
+from mailkeep.storage import messages, search_index
+from mailkeep.storage.search_blocks import BLOCK, MARK, block_of, bucket_of, slots_in, unpack
+
+# The newest blocks answer most searches; one that goes on takes more at a time.
+FIRST_BLOCKS: Final = 4
+MAX_BLOCKS: Final = 64
+CANDIDATES: Final = 250
+# Entries that one page looks into. A search that is not done by then goes on with the next page.
+MAX_EXAMINED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Messages that may match, newest first; those in `unsure` only if their entry says so."""
+
+    seqs: Sequence[int]
+    unsure: Collection[int]
+
+
+async def find_page(
+    connection: AsyncConnection, account_id: str, query: MessageQuery
+) -> tuple[list[MessageSummary], int | None]:
+    """A page, newest first, and the `before` of the next one.
+
+    A page can hold fewer messages than its limit and have a next one all the same: see MAX_EXAMINED.
+    """
+    clauses = clauses_of(query.search)
+    wanted = replace(query, limit=query.limit + 1)
+    if clauses:
+        found, stopped_at = await _Search(connection, account_id, clauses).fill(wanted)
+    else:
+        found, stopped_at = await messages.page(connection, account_id, wanted), None
+    page = found[: query.limit]
+    return page, page[-1].seq if len(found) > query.limit else stopped_at
+
+
+class _Search:
+    def __init__(self, connection: AsyncConnection, account_id: str, clauses: Clauses) -> None:
+        self._connection = connection
+        self._account_id = account_id
+        self._clauses = clauses
+        self._buckets = {MARK, *map(bucket_of, clauses.words())}
+        self._examined = 0
+
+    async def fill(self, query: MessageQuery) -> tuple[list[MessageSummary], int | None]:
+        """At most `query.limit` messages, and where the search stopped if it was too long for one page."""
+        found: list[MessageSummary] = []
+        async for candidates in self._candidates(query):
+            for start in range(0, len(candidates.seqs), CANDIDATES):
+                some = candidates.seqs[start : start + CANDIDATES]
+                seqs = await self._verified(some, candidates.unsure)
+                rest = replace(query, limit=query.limit - len(found))
+                found += await messages.page(self._connection, self._account_id, rest, seqs=seqs) if seqs else []
+                if len(found) >= query.limit:
+                    return found, None
+                if self._examined >= MAX_EXAMINED:
+                    return found, some[-1]
+        return found, None
+
+    async def _candidates(self, query: MessageQuery) -> AsyncIterator[Candidates]:
+        newest = await messages.latest_seq(self._connection, self._account_id, address_id=query.address_id)
+        newest = newest if query.before is None else min(newest, query.before - 1)
+        oldest = 1 if query.after is None else query.after + 1
+        last, count = block_of(newest), FIRST_BLOCKS
+        while newest >= oldest and last >= block_of(oldest):
+            first = max(block_of(oldest), last - count + 1)
+            async for candidates in self._in_blocks(first, last):
+                yield replace(candidates, seqs=[seq for seq in candidates.seqs if oldest <= seq <= newest])
+            last, count = first - 1, min(2 * count, MAX_BLOCKS)
+
+    async def _in_blocks(self, first: int, last: int) -> AsyncIterator[Candidates]:
+        made = await search_index.blocks_between(
+            self._connection, self._account_id, self._buckets, first=first, last=last
+        )
+        found = await asyncio.to_thread(_look_up, self._clauses, made)
+        for block in range(last, first - 1, -1):
+            # The entries decide where there is no block; no message is there twice, or in neither.
+            everything = range(block * BLOCK + BLOCK - 1, block * BLOCK - 1, -1)
+            yield found.get(block) or Candidates(everything, everything)
+
+    async def _verified(self, seqs: Sequence[int], unsure: Collection[int]) -> list[int]:
+        questions = [seq for seq in seqs if seq in unsure]
+        if not questions:
+            return list(seqs)
+        entries = await search_index.entries_of(self._connection, self._account_id, questions)
+        self._examined += len(entries)
+        accepted = await asyncio.to_thread(_accepted, self._clauses, entries)
+        return [seq for seq in seqs if seq not in unsure or seq in accepted]
+
+
+def _accepted(clauses: Clauses, entries: Mapping[int, bytes]) -> set[int]:
+    return {seq for seq, entry in entries.items() if clauses.accept(unpack(entry))}
+
+
+def _look_up(clauses: Clauses, blocks: Mapping[int, Mapping[int, bytes]]) -> dict[int, Candidates]:
+    """Block → its candidates, of the blocks that have been made."""
+    return {
+        block: _in_block(block, clauses, {bucket: unpack(words) for bucket, words in rows.items()})
+        for block, rows in blocks.items()
+        if MARK in rows
+    }
+
+
+def _in_block(block: int, clauses: Clauses, rows: Mapping[int, str]) -> Candidates:
+    slots, unsure = set(range(BLOCK)), set[int]()
+    for clause in clauses.required:
+        slots &= _slots(clause, rows)
+    for clause in clauses.excluded:
+        if clause.is_phrase:
+            unsure |= _slots(clause, rows)
+        else:
+            slots -= _slots(clause, rows)
+    if any(clause.is_phrase for clause in clauses.required):
+        unsure = slots
+    start = block * BLOCK
+    return Candidates(
+        seqs=[start + slot for slot in sorted(slots, reverse=True)], unsure={start + slot for slot in unsure}
+    )
+
+
+def _slots(clause: Clause, rows: Mapping[int, str]) -> set[int]:
+    """Of the messages that have all words of the clause, in fields that count."""
+    return set.intersection(*(slots_in(rows, word, clause.letters) for word in clause.words))
