@@ -36,7 +36,11 @@ PROBLEM_SCHEMA: Final = {
             "items": {
                 "type": "object",
                 "required": ["field", "code", "message"],
-                "properties": {name: {"type": "string"} for name in ("field", "code", "message")},
+                "properties": {
+                    **{name: {"type": "string"} for name in ("field", "code", "message")},
+                    "position": {"type": "integer", "description": "of the first character at fault, from 0"},
+                    "length": {"type": "integer", "description": "how many characters are at fault"},
+                },
             },
         },
     },

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from http import HTTPStatus
 from typing import Final
 
@@ -22,11 +22,16 @@ CHALLENGE: Final = 'Bearer realm="mailkeep"'  # RFC 6750 section 3
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One input at fault: its name, a stable code, and what to do."""
+    """One input at fault: its name, a stable code, and what to do.
+
+    `position` and `length` say which characters of it, counted from 0, where that is known.
+    """
 
     field: str
     code: str
     message: str
+    position: int | None = None
+    length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,10 @@ def problem_of(error: Exception) -> Problem:
     problem = next((problem for kind, problem in _TABLE if isinstance(error, kind)), None)
     if problem is None:
         return _by_status(error)
+    if isinstance(error, errors.QueryError):
+        # Its text is made for whoever wrote the search, and holds nothing but our own words.
+        fault = FieldError("q", "invalid_query", str(error), position=error.position, length=error.length)
+        return replace(problem, fields=(fault,))
     if isinstance(error, errors.InvalidInput) and error.field is not None:
         message = _FIELD_MESSAGES.get(error.field, "is not valid")
         return replace(problem, fields=(FieldError(error.field, "invalid", message),))
@@ -135,7 +144,7 @@ def document(problem: Problem, request_id: str) -> dict[str, object]:
         members["detail"] = problem.detail
     if problem.fields:
         members["errors"] = [
-            {"field": error.field, "code": error.code, "message": error.message} for error in problem.fields
+            {name: value for name, value in asdict(error).items() if value is not None} for error in problem.fields
         ]
     members["request_id"] = request_id
     return members

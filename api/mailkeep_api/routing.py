@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, TypedDict, TypeVar, Unpack, get_type_hints
+from typing import Final, Required, TypedDict, TypeVar, Unpack, get_type_hints
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -110,9 +110,10 @@ class _Declaration(_Optional):
     returns: type[BaseModel] | Raw | None
 
 
-class _Deletion(_Optional):
-    scope: Scope | Access
-    audit: str
+class _Deletion(_Optional, total=False):
+    scope: Required[Scope | Access]
+    audit: Required[str]
+    returns: type[BaseModel]
 
 
 class Routes:
@@ -136,8 +137,10 @@ class Routes:
         return self._declare("PATCH", path, declaration)
 
     def delete(self, path: str, **declaration: Unpack[_Deletion]) -> Callable[[H], H]:
-        """A route that answers 204 when it has done what it was asked."""
-        return self._declare("DELETE", path, {"status": 204, **declaration, "returns": None})
+        """A route that answers 204 when it has done what it was asked, or 200 when it has something to say of that."""
+        returns = declaration.get("returns")
+        status = 204 if returns is None else 200
+        return self._declare("DELETE", path, {"status": status, **declaration, "returns": returns})
 
     def _declare(self, method: str, path: str, declaration: _Declaration) -> Callable[[H], H]:
         def add(handler: H) -> H:

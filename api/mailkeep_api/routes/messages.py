@@ -14,8 +14,10 @@ from mailkeep_api.documents import html_document, send_download, text_document
 from mailkeep_api.links import link_next
 from mailkeep_api.routing import Call, Raw, Routes
 from mailkeep_api.schemas.messages import (
+    DeletedOut,
     HtmlQuery,
     MessageChange,
+    MessageDeletionIn,
     MessageItem,
     MessageList,
     MessageOut,
@@ -28,12 +30,23 @@ routes: Final = Routes("/api/v1/messages", tag="messages")
 
 @routes.get("", scope=Scope.MESSAGES_READ, audit="message.list", query=MessageQueryIn, returns=MessageList)
 async def list_messages(call: Call, query: MessageQueryIn) -> MessageList:
-    """Messages, newest first: all of them, or of one address."""
+    """Messages, newest first: all of them, or of one address, or those that a search finds."""
+    search = call.core.inbox.understand(query.q)
     address_id = await call.core.addresses.id_of(call.actor, query.address) if query.address is not None else None
-    wanted = MessageQuery(address_id=address_id, after=query.after, before=query.before, limit=query.limit)
+    wanted = MessageQuery(
+        address_id=address_id, search=search, after=query.after, before=query.before, limit=query.limit
+    )
     page, before = await call.core.inbox.list(call.actor, wanted)
     link_next(call, before=before)
     return MessageList(items=tuple(map(MessageItem.of, page)), next=before)
+
+
+@routes.delete(
+    "", scope=Scope.MESSAGES_WRITE, audit="message.delete_found", query=MessageDeletionIn, returns=DeletedOut
+)
+async def delete_messages(call: Call, query: MessageDeletionIn) -> DeletedOut:
+    """Delete every message that a search finds, with sources and attachments."""
+    return DeletedOut(deleted=await call.core.inbox.delete_found(call.actor, call.core.inbox.understand(query.q)))
 
 
 @routes.get("/{message_id}", scope=Scope.MESSAGES_READ, audit="message.view", returns=MessageOut, etag=True)

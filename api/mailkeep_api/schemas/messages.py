@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field
 
 from mailkeep.domain.mailbox import Mailbox
@@ -11,14 +13,34 @@ from mailkeep.mail.filenames import visible_name
 from mailkeep_api.schemas.addresses import AddressText
 from mailkeep_api.schemas.shapes import MAX_PAGE, Flag, In, Instant, Out, Query, Seq
 
+SEARCH: Final = (
+    'A search: words and "quoted phrases" that the sender, the recipients, the subject, the body or a file name has; '
+    "from: to: subject: body: filename: tag: header:Name=value; has:attachment; is:unread or is:read; "
+    "after: and before: with 2026-11-24, 2026-11-24T09:30:00Z, 7d or 2h; larger: and smaller: with 10k or 5m; "
+    "- before a term excludes it. All terms must be met."
+)
+
 
 class MessageQueryIn(Query):
     """Cursors are a message's `seq`: newer than `after`, older than `before`."""
 
     address: AddressText | None = Field(default=None, description="the id or the address")
+    q: str = Field(default="", description=SEARCH, examples=['from:shop subject:"order 17" -is:read after:7d'])
     after: Seq | None = None
     before: Seq | None = None
     limit: int = Field(default=50, ge=1, le=MAX_PAGE)
+
+
+class MessageDeletionIn(Query):
+    """There is no way to delete all messages by saying nothing."""
+
+    q: str = Field(description=SEARCH, pattern=r"\S")
+
+
+class DeletedOut(Out):
+    """How many messages were deleted."""
+
+    deleted: int
 
 
 class MessageChange(In):
@@ -73,7 +95,10 @@ class MessageItem(Out):
 
 
 class MessageList(Out):
-    """Newest first; `next` is the `before` of the next page, null on the last one."""
+    """Newest first; `next` is the `before` of the next page, null on the last one.
+
+    A page of a long search can hold fewer messages than the limit and have a next one all the same.
+    """
 
     items: tuple[MessageItem, ...]
     next: int | None
