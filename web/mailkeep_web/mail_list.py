@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -12,6 +12,8 @@ from yarl import URL
 from mailkeep.config import Settings
 from mailkeep.domain.address import Address
 from mailkeep.domain.message import MessageQuery, MessageSummary
+from mailkeep.domain.query import Query
+from mailkeep.errors import QueryError
 from mailkeep_web.visit import MemberVisit
 
 PAGE_SIZE: Final = 50
@@ -20,28 +22,48 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
+class SearchError:
+    """What is wrong with a search: its text before the fault, the fault, and after it."""
+
+    message: str
+    before: str
+    fault: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListFilter:
-    """Which part of the list is shown: of one address, older than the seq `before`."""
+    """Which part of the list is shown: of one address, what a search finds, older than the seq `before`.
+
+    `q` is the search as it was typed. With an `error` nothing is shown.
+    """
 
     address_id: str | None
     before: int | None
+    q: str = ""
+    search: Query = field(default=Query(()))
+    error: SearchError | None = None
 
     @property
     def query(self) -> str:
         """For the links of the list, which keep to this part of it: empty, or `?address=…`."""
-        return self._with(before=self.before)
+        return _query(address=self.address_id, q=self.q, before=self.before)
 
     def older(self, before: int) -> str:
-        return self._with(before=before)
+        return _query(address=self.address_id, q=self.q, before=before)
 
     @property
     def newest(self) -> str:
-        return self._with(before=None)
+        return _query(address=self.address_id, q=self.q)
 
-    def _with(self, *, before: int | None) -> str:
-        pairs = {"address": self.address_id, "before": before}
-        query = urlencode({name: value for name, value in pairs.items() if value is not None})
-        return f"?{query}" if query else ""
+    @property
+    def without_search(self) -> str:
+        return _query(address=self.address_id)
+
+
+def _query(**parts: str | int | None) -> str:
+    query = urlencode({name: value for name, value in parts.items() if value})
+    return f"?{query}" if query else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +79,12 @@ class MailList:
     @property
     def is_live(self) -> bool:
         """New mail belongs to the first page only."""
-        return self.filter.before is None
+        return self.filter.before is None and self.filter.error is None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Nothing has ever come, as far as this list can tell."""
+        return self.is_live and not self.messages and not self.filter.q
 
     @property
     def shown_address(self) -> Address | None:
@@ -71,10 +98,16 @@ async def read_list(visit: MemberVisit) -> MailList:
     # Before the list is read: what arrives in between is announced, and shown twice by nobody.
     newest_seq = await visit.core.inbox.latest_seq(visit.actor)
     shown = await read_filter(visit)
-    query = MessageQuery(address_id=shown.address_id, before=shown.before, limit=PAGE_SIZE)
-    messages, next_before = await visit.core.inbox.list(visit.actor, query)
+    messages, next_before = await _page(visit, shown)
     addresses, _ = await visit.core.addresses.list(visit.actor, limit=MAX_ADDRESSES)
     return MailList(shown, messages, next_before, addresses, newest_seq)
+
+
+async def _page(visit: MemberVisit, shown: ListFilter) -> tuple[Sequence[MessageSummary], int | None]:
+    if shown.error is not None:
+        return (), None
+    query = MessageQuery(address_id=shown.address_id, search=shown.search, before=shown.before, limit=PAGE_SIZE)
+    return await visit.core.inbox.list(visit.actor, query)
 
 
 async def read_filter(visit: MemberVisit) -> ListFilter:
@@ -82,7 +115,16 @@ async def read_filter(visit: MemberVisit) -> ListFilter:
     address_id = visit.request.query.get("address") or None
     if address_id is not None:
         await visit.core.addresses.get(visit.actor, address_id)
-    return ListFilter(address_id=address_id, before=visit.seq("before"))
+    shown = ListFilter(address_id=address_id, before=visit.seq("before"), q=visit.request.query.get("q", "").strip())
+    try:
+        return replace(shown, search=visit.core.inbox.understand(shown.q))
+    except QueryError as error:
+        return replace(shown, error=_search_error(shown.q, error))
+
+
+def _search_error(text: str, error: QueryError) -> SearchError:
+    end = error.position + error.length
+    return SearchError(str(error), text[: error.position], text[error.position : end], text[end:])
 
 
 def sending_hints(settings: Settings, address: str) -> tuple[str, ...]:

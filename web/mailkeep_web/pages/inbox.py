@@ -20,7 +20,7 @@ async def inbox(visit: MemberVisit) -> web.StreamResponse:
     address = mail.shown_address
     commands = sending_hints(visit.settings, address.address) if address is not None else ()
     context = {"mail": mail, "open_id": None, "commands": commands, "done": visit.request.query.get("done")}
-    return await visit.member_page("inbox.html", context)
+    return await visit.member_page("inbox.html", context, status=422 if mail.filter.error else 200)
 
 
 @routes.member("GET", "/inbox/rows")
@@ -30,7 +30,9 @@ async def rows(visit: MemberVisit) -> web.StreamResponse:
     if after is None:
         return _whole_list(visit, await read_list(visit))
     shown = await read_filter(visit)
-    query = MessageQuery(address_id=shown.address_id, after=after, limit=PAGE_SIZE)
+    if shown.error is not None:
+        return _whole_list(visit, await read_list(visit))
+    query = MessageQuery(address_id=shown.address_id, search=shown.search, after=after, limit=PAGE_SIZE)
     messages, more = await visit.core.inbox.list(visit.actor, query)
     if more is None:
         return visit.page("inbox_rows.html", {"messages": messages, "filter": shown, "open_id": None})

@@ -22,8 +22,10 @@ async function copy(button) {
 // A filter that applies itself needs no button of its own.
 function applyFiltersAtOnce(root) {
   for (const form of root.querySelectorAll("form[data-autosubmit]")) {
-    form.querySelector("button").hidden = true;
-    form.addEventListener("change", () => form.requestSubmit());
+    form.querySelector("button[data-apply]").hidden = true;
+    form.addEventListener("change", (event) => {
+      if (event.target.matches("select")) form.requestSubmit();
+    });
   }
 }
 
