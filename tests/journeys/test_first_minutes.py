@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mailkeep.testing.samples import SHIPPED, sample_mails
+from samples.collection import without_moments
 from services.api import logged_in
 from services.daemon import wait_until
 from services.mailkeep import DOMAIN, Customer, Mailkeep
@@ -73,8 +74,8 @@ async def test_the_samples_show_what_there_is_to_see(newcomer: Mailkeep) -> None
         assert [file["filename"] for file in seen["invoice"]["attachments"]] == ["invoice-2026-0317.pdf"]
         assert seen["phishing"]["from"]["address"] == "k3j2@attacker.test"
         sources = [await client.source(message["id"]) for message in listed]
-    newest = [_without_fresh(source) for source in sources]
-    assert newest[::-1] == [_without_fresh(sample.source) for sample in sample_mails()]
+    newest = [without_moments(source) for source in sources]
+    assert newest[::-1] == [without_moments(sample.source) for sample in sample_mails()]
 
     refused = newcomer.command("mail", "samples", "--to", f"nobody@{DOMAIN}")
     assert (refused.returncode, refused.stdout) == (1, f"0 of {len(SHIPPED)} accepted for nobody@{DOMAIN}\n")
@@ -84,11 +85,6 @@ async def test_the_samples_show_what_there_is_to_see(newcomer: Mailkeep) -> None
 
 def _named(listed: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     return list(zip(SHIPPED, listed[::-1], strict=True))
-
-
-def _without_fresh(source: bytes) -> bytes:
-    """A message without what is made anew for each sending."""
-    return re.sub(rb"(?m)^(Date|Message-ID):[^\n]*\n", b"", source, count=2)
 
 
 def _run(command: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 MESSAGES: Final = Path(__file__).parents[1] / "data" / "messages"
 SHIPPED_FILES: Final = Path(__file__).parents[2] / "src" / "mailkeep" / "testing" / "samples"
+_NEW: Final = re.compile(rb"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000|(?m:^Message-ID: [^\r]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +30,9 @@ def all_samples() -> list[Sample]:
 
 def _sample(source: Path, family: str) -> Sample:
     return Sample(f"{family}/{source.stem}", source, MESSAGES / family / f"{source.stem}.json")
+
+
+def without_moments(source: bytes) -> bytes:
+    """A shipped message without what is new each time that it is sent."""
+    head, _, body = source.partition(b"\r\n\r\n")
+    return _NEW.sub(b"", head) + body

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.utils import format_datetime, make_msgid
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, make_msgid, parsedate_to_datetime
 from importlib.resources import files
 from typing import Final
 
@@ -32,7 +33,10 @@ SHIPPED: Final = {
     "reset-code": "a code to log in with",
     "sign-up": "a button to confirm an address, and a tracking pixel",
 }
-_FIELD: Final = rb"(?im)^%s:[^\n]*\n(?:[ \t][^\n]*\n)*"
+# Header fields hold moments of one day. The last hop of each sample is over by then.
+_MOMENT: Final = re.compile(rb"Mon, 02 Mar 2026 \d\d:\d\d:\d\d \+0000")
+_ARRIVED: Final = datetime(2026, 3, 2, 10, 0, 6, tzinfo=UTC)
+_MESSAGE_ID: Final = re.compile(rb"(?m)^Message-ID: [^\r]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +49,20 @@ class SampleMail:
 
 
 def sample_mails() -> Iterator[SampleMail]:
-    """Every shipped message, with the Date and the Message-ID of this moment."""
+    """Every shipped message as if it came in at this moment, with a Message-ID of its own."""
     for name, shows in SHIPPED.items():
         source = files(__name__).joinpath(f"{name}.eml").read_bytes()
         yield SampleMail(name, shows, _fresh(source))
 
 
 def _fresh(source: bytes) -> bytes:
+    """The hops keep their distances. A message that has no Date keeps none."""
+    age = utc_now() - _ARRIVED
     head, blank, body = source.partition(b"\r\n\r\n")
-    head += b"\r\n"
-    for name, value in (("Date", format_datetime(utc_now())), ("Message-ID", make_msgid(domain="example.org"))):
-        # Replaced, not added: a message that has no Date is to arrive without one.
-        head = re.sub(_FIELD % name.encode(), f"{name}: {value}\r\n".encode(), head, count=1)
-    return head.removesuffix(b"\r\n") + blank + body
+    head = _MOMENT.sub(lambda moment: _later(moment[0], age), head)
+    head = _MESSAGE_ID.sub(f"Message-ID: {make_msgid(domain='example.org')}".encode(), head, count=1)
+    return head + blank + body
+
+
+def _later(moment: bytes, age: timedelta) -> bytes:
+    return format_datetime(parsedate_to_datetime(moment.decode()) + age).encode()
