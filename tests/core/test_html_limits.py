@@ -125,7 +125,7 @@ def test_what_is_past_the_limits_is_shown_as_text() -> None:
 
 def test_a_tag_is_not_cut_in_two() -> None:
     markup = "x" * (MAX_CHARS - 5) + '<a href="https://a.test/">link</a>'
-    assert '<pre>&lt;a href="https://a.test/"&gt;link&lt;/a&gt;</pre>' in sanitise(markup).html.replace("&quot;", '"')
+    assert '<pre>&lt;a href="https://a.test/"&gt;link&lt;/a&gt;</pre>' in sanitise(markup).html
 
 
 def test_what_is_too_deep_is_shown_as_text() -> None:

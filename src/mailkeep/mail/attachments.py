@@ -10,7 +10,6 @@ import puremagic
 # What a browser may be told; anything else is a stream of bytes. None of these can carry a script.
 SAFE_TYPES: Final = frozenset(
     {
-        "application/pdf",
         "application/zip",
         "audio/mpeg",
         "image/gif",

@@ -25,10 +25,10 @@ MAX_ROOT_ATTRIBUTES: Final = 1_000
 # Quadratic: two seconds for ten times as many as this.
 MAX_AMPERSANDS: Final = 50_000
 # The sum over all tags of the elements that are open: 25 to 30 ns each.
-MAX_DEPTH_WORK: Final = 30_000_000
+MAX_DEPTH_WORK: Final = 20_000_000
 # The sum over all tags of the elements that may be opened again: 0.6 µs and 300 bytes each, for as long as it lasts.
 # A link, which keeps its attributes, counts as one for every hundred characters.
-MAX_REOPENED: Final = 400_000
+MAX_REOPENED: Final = 100_000
 _LINK_CHARS: Final = 100
 
 # HTML, section 13.2.4.3: the elements that are opened again, of equal ones three at most.

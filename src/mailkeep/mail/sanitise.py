@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import nh3
@@ -16,7 +17,8 @@ from mailkeep.mail.removed import count_removed
 from mailkeep.mail.urls import is_web_or_mail
 
 TAGS: Final = frozenset({"p", "br", "strong", "em", "u", "a", "ul", "ol", "li", "blockquote", "pre", "code"})
-ATTRIBUTES: Final = {"a": {"href", "title"}}
+# Of all elements none: nh3 would let `lang` and `title` through.
+ATTRIBUTES: Final[Mapping[str, Collection[str]]] = {"*": frozenset(), "a": frozenset({"href", "title"})}
 SCHEMES: Final = {"http", "https", "mailto"}
 LINK_REL: Final = "noopener noreferrer nofollow"
 # These go with what is inside them; of every other element the text stays.
@@ -24,9 +26,11 @@ WITH_CONTENT: Final = frozenset({"script", "style", "iframe", "object", "embed"}
 # Of a link, and of all links together, however often a link is written again (see html_limits).
 MAX_ATTRIBUTE_CHARS: Final = 16_384
 MAX_ATTRIBUTES_CHARS: Final = 2 * MAX_CHARS
+MAX_PASSES: Final = 4
 # What is past the limits, as text. The whole of it is in the HTML as received.
 MAX_REST_CHARS: Final = MAX_CHARS
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_LEADING_BREAKS: Final = re.compile("<pre>[\r\n]+")  # of which each reader drops one
 _LEVEL: Final = re.compile(r'<(/?)(?:p|strong|em|u|a|ul|ol|li|blockquote|pre|code)(?: [a-z]+="[^"]*")*>')
 
 
@@ -41,22 +45,37 @@ def sanitise(markup: str) -> SafeHtml:
     tokens = list(tokenise(markup, min(len(markup), MAX_CHARS)))
     limits = limits_of(markup, tokens)
     cut = limits.of_work
-    safe = _clean(markup[:cut])
+    safe = clean(markup[:cut])
     if cut > limits.of_levels and _levels(safe) > MAX_LEVELS:
         cut = limits.of_levels
-        safe = _clean(markup[:cut])
+        safe = clean(markup[:cut])
+    safe, cut = _settled(safe, cut)
     links = links_of_html(safe)
     if cut < length:
-        safe += f"<pre>{html.escape(markup[cut : cut + MAX_REST_CHARS])}</pre>"
+        safe += f"<pre>{html.escape(markup[cut : cut + MAX_REST_CHARS], quote=False)}</pre>"
     removed = count_removed((token for token in tokens if token.start < cut), markup, allowed=TAGS)
     return SafeHtml(html=safe, removed=removed, links=links, truncated=cut < length)
 
 
-def _clean(markup: str) -> str:
+def _settled(safe: str, cut: int) -> tuple[str, int]:
+    """What nh3 leaves as it is when it reads it again, as a browser will; nothing, cut at 0, when it never does.
+
+    A link within a table within a link comes out as a link within a link: the next reader takes that for two.
+    """
+    for _ in range(MAX_PASSES):
+        again = clean(_LEADING_BREAKS.sub("<pre>", safe))
+        if again == safe:
+            return safe, cut
+        safe = again
+    return "", 0
+
+
+def clean(markup: str) -> str:
+    """By nh3, once: of markup that is not too much for it."""
     return nh3.clean(
         markup,
         tags=set(TAGS),
-        attributes=ATTRIBUTES,
+        attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
         attribute_filter=_AttributeFilter(),
         url_schemes=SCHEMES,
         url_relative="deny",
