@@ -11,6 +11,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench.hostile_mail import measure_hostile_mail
 from bench.load import send_all
 from bench.measure import cpu_seconds, peak_rss_mib, reset_peak_rss
 from bench.recipients import measure_recipients
@@ -28,7 +29,13 @@ def main() -> None:
     parser.add_argument(
         "--recipients", type=int, metavar="N", help="measure the recipient table with N rows, and no mail"
     )
+    parser.add_argument(
+        "--hostile-mail", type=float, metavar="MB", help="measure what hostile messages of that size cost, and no mail"
+    )
     options = parser.parse_args()
+    if options.hostile_mail:
+        _report_hostile_mail(options.hostile_mail)
+        return
     if options.recipients:
         _report_recipients(options.recipients)
         return
@@ -48,6 +55,22 @@ def _report_recipients(count: int) -> None:
         sys.stderr.write(f"{line}\n")
         lines.append(f"- {line}")
     Path("bench/RECIPIENTS.md").write_text("\n".join(lines) + "\n")
+
+
+def _report_hostile_mail(megabytes: float) -> None:
+    lines = [f"# Hostile messages of {megabytes:g} MB", "", machine(), "`make bench ARGS=--hostile-mail=5`", ""]
+    lines += [
+        "From the first byte to stored and visible (SQLite): time, CPU, the longest time that the event loop did",
+        "not come round meanwhile, and by how much the process grew.",
+        "",
+        "| shape | s | CPU, s | longest stall, ms | growth, MiB |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for shape, cost in measure_hostile_mail(int(megabytes * 1_000_000)):
+        stall_ms = cost.stall_s * 1000
+        lines.append(f"| {shape} | {cost.seconds:.2f} | {cost.cpu_s:.2f} | {stall_ms:.0f} | {cost.growth_mib:.0f} |")
+        sys.stderr.write(f"{lines[-1]}\n")
+    Path("bench/HOSTILE_MAIL.md").write_text("\n".join(lines) + "\n")
 
 
 def _start(stack: ExitStack, directory: Path) -> list[Server]:

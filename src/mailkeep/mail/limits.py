@@ -4,7 +4,7 @@ from typing import Final
 
 MAX_DEPTH: Final = 50
 MAX_PARTS: Final = 1_000
-MAX_HEADER_LINES: Final = 1_000
+MAX_HEADERS: Final = 1_000
 MAX_HEADER_BYTES: Final = 256 * 1024
 # The stdlib reads parameters in quadratic time; no honest Content-Type comes near this.
 MAX_PARAMETER_BYTES: Final = 8 * 1024

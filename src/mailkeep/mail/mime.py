@@ -13,7 +13,7 @@ import email.feedparser
 import re
 from collections.abc import Callable, Iterator
 from email.message import Message
-from email.policy import compat32
+from email.policy import Policy, compat32
 from email.utils import unquote
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from mailkeep.mail.limits import (
     MAX_BOUNDARY_LINE,
     MAX_DEPTH,
     MAX_HEADER_BYTES,
-    MAX_HEADER_LINES,
+    MAX_HEADERS,
     MAX_PARAMETER_BYTES,
     MAX_PARAMETERS,
     MAX_PARTS,
@@ -37,6 +37,8 @@ _stdlib: Any = email.feedparser
 _EOL: Final = re.compile(r"\r\n|\n|\r(?!\Z)")
 _BEFORE_DASHES: Final = re.compile(r"[\r\n](?=-(?:-|\Z))")
 _BREAKS: Final = ("\r\n", "\n", "\r")
+# Lines that go on with headers and cannot be a boundary; what was taken is not tried again in another way.
+_HEADER_LINES: Final = re.compile(r"(?>(?:[ \t]|[!-,.-9;-~][!-9;-~]*:)[^\r\n]*(?:\r\n|\n|\r(?!\Z)))*")
 _SPACED_NAME: Final = re.compile(r"\A([!-,.-9;-~][!-9;-~]*)[ \t]+:")
 _WITH_PARAMETERS: Final = ("content-type", "content-disposition")
 
@@ -56,6 +58,18 @@ class Part(Message):
     within = ""
     attached: Part | None = None
     report: Report | None = None
+
+    def __init__(self, policy: Policy[Any] = compat32) -> None:
+        super().__init__(policy)
+        self._parameters: dict[str, Any] = {}
+
+    def _get_params_preserve(self, failobj: Any, header: str) -> Any:
+        """The stdlib's, which takes a header apart anew for each of its parameters; once is enough."""
+        if header not in self._parameters:
+            stdlib: Any = super()
+            self._parameters[header] = stdlib._get_params_preserve(None, header)  # noqa: SLF001
+        found = self._parameters[header]
+        return failobj if found is None else found
 
     def parts(self) -> list[Part]:
         """The parts of a multipart; none of anything else."""
@@ -128,7 +142,7 @@ class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
         self._root: Part | None = None
         self._separators: list[str | None] = []
         self._in_headers = True
-        self._header_lines = 0
+        self._header_count = 0
         self._header_bytes = 0
         self._skipping = False
         self._at_line_start = True
@@ -187,8 +201,10 @@ class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
             return self._skip_line(text, at)
         lines: list[str] = []
         start = at
+        if "headers_truncated" in self.defects and (dropped := self._beyond_limit(text, at)) > at:
+            return dropped
         while (end := _line_end(text, at)) is not None:
-            lines.append(_modern(text[at:end], first=not self._header_lines and not lines))
+            lines.append(_modern(text[at:end], first=not self._header_count and not lines))
             at = end
             if _may_end_headers(lines[-1]):
                 break
@@ -215,12 +231,19 @@ class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
         self._skipping = end is None
         return len(text) if end is None else end
 
+    def _beyond_limit(self, text: str, at: int) -> int:
+        """Past the lines that nobody is to see, all at once: there may be a million of them."""
+        if self._header_count <= MAX_HEADERS and self._header_bytes <= MAX_HEADER_BYTES:
+            return at
+        match = _HEADER_LINES.match(text, at)
+        return at if match is None else match.end()
+
     def _header_fits(self, line: str) -> bool:
         if line in _BREAKS:
             return True
-        self._header_lines += 1
+        self._header_count += line[0] not in " \t"
         self._header_bytes += len(line)
-        fits = self._header_lines <= MAX_HEADER_LINES and self._header_bytes <= MAX_HEADER_BYTES
+        fits = self._header_count <= MAX_HEADERS and self._header_bytes <= MAX_HEADER_BYTES
         if not fits:
             self.defects.add("headers_truncated")
         # A line that ends the headers must be seen whatever was before it.
@@ -299,10 +322,10 @@ class MimeParser(_stdlib.FeedParser):  # type: ignore[misc]  # see _stdlib
         self._separators.append(None)
         self._in_headers = True
         self._after_boundary_like = False
-        self._header_lines = self._header_bytes = 0
 
     def _parse_headers(self, lines: list[str]) -> None:
         super()._parse_headers(lines)
+        self._header_count = self._header_bytes = 0
         part: Part = self._cur
         self._cut_parameters(part)
         self._in_headers = False
