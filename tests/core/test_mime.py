@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.parsing import parse
-from mailkeep.mail.body import Body, decode_text
+from mailkeep.mail.body import Body
+from mailkeep.mail.charsets import decode_text
 from mailkeep.mail.mime import MimeParser
 from mailkeep.mail.parse import MessageParser
 from mailkeep.mail.parsed import ParsedMessage
@@ -314,6 +315,15 @@ def test_names_of_charsets_are_not_remembered() -> None:
         ("ansi_x3.4-1968", "plain", "ascii"),
         ("  UTF8 ", "ü", "utf-8"),
         ("unicode-1-1-utf-8", "ü", "utf-8"),
+        ("ksc_5601", "똠방각하", "cp949"),
+        ("x-gbk", "朱镕基", "gbk"),
+        ("cn-big5", "你好", "big5"),
+        ("x-euc-jp", "こんにちは", "euc-jp"),
+        ("x-cp1251", "Привет", "cp1251"),
+        ("iso88591", "é", "latin-1"),
+        ("x-mac-roman", "é", "mac-roman"),
+        ("visual", "שלום", "iso8859-8"),
+        ("utf-8 (Unicode)", "ü", "utf-8"),
     ],
 )
 def test_charsets_in_the_spellings_that_mail_has(charset: str, body: str, text: str) -> None:

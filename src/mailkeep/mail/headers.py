@@ -7,7 +7,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 from typing import Final
 
-from mailkeep.mail.body import decode_text
+from mailkeep.mail.charsets import decode_text
 
 # RFC 5322 section 2.2.3: a line break before white space is no part of the field.
 _FOLD: Final = re.compile(r"(?:\r\n|\r|\n)(?=[ \t])")

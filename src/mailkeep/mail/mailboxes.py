@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from email.utils import getaddresses
 from typing import Final
@@ -13,7 +14,10 @@ from mailkeep.mail.headers import decode, printable
 from mailkeep.mail.limits import MAX_ADDRESS_HEADER, MAX_MAILBOXES, MAX_NAME
 
 _LOOKS_LIKE_ADDRESS: Final = re.compile(r"[^\s<>()\[\],;:\"'@]{1,64}@[^\s<>()\[\],;:\"'@]{1,255}")
-_ADDR_SPEC: Final = re.compile(rf'{_LOOKS_LIKE_ADDRESS.pattern}|"[^"]{{1,64}}"@[^\s<>(),;:"@]{{1,255}}')
+# A local part may hold an apostrophe (RFC 5322 section 3.2.3) or be quoted, a domain be an address in brackets.
+_ADDR_SPEC: Final = re.compile(
+    r"""(?:[^\s<>()\[\],;:"@]{1,64}|"[^"]{1,64}")@(?:[^\s<>()\[\],;:"'@]{1,255}|\[[0-9A-Za-z.:-]{1,60}\])"""
+)
 # A group of nobody (RFC 5322 section 3.4), or brackets around nothing.
 _NOBODY: Final = re.compile(r"[^:;,<>@()]*:\s*;?|[\s<>,;]*")
 
@@ -65,6 +69,9 @@ def _has_address(mailbox: Mailbox) -> bool:
 
 
 def _name_misleads(mailbox: Mailbox) -> bool:
-    """Whether the name looks like an address that is not the mailbox's own."""
-    named = _LOOKS_LIKE_ADDRESS.search(mailbox.name)
+    """Whether the name looks like an address that is not the mailbox's own, also in letters that only look the same."""
+    seen = "".join(char for char in unicodedata.normalize("NFKC", mailbox.name) if unicodedata.category(char) != "Cf")
+    if mailbox.address and mailbox.address.lower() == seen.strip(" '\"<>").lower():
+        return False
+    named = _LOOKS_LIKE_ADDRESS.search(seen)
     return named is not None and named[0].lower() != mailbox.address.lower()

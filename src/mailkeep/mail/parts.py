@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from mailkeep.domain.structure import Role
 from mailkeep.mail import headers
-from mailkeep.mail.body import TextBody, decode_text
+from mailkeep.mail.body import TextBody
+from mailkeep.mail.charsets import decode_text
 from mailkeep.mail.mime import Part
 
 MESSAGES: Final = frozenset({"message/rfc822", "message/global", "message/rfc822-headers", "text/rfc822-headers"})
@@ -129,7 +130,10 @@ def filename(part: Part) -> str:
         charset, _, text = value
         decoded, _ = decode_text(unquote(text).encode("latin-1", "replace"), charset or "")
         return decoded.strip()
-    return headers.decode(headers.unfold(unquote(value))).strip()
+    plain = unquote(value)
+    if plain.count('"') == 1:
+        plain = plain.removeprefix('"')  # it was never closed
+    return headers.decode(headers.unfold(plain)).strip()
 
 
 def _parameter(part: Part, name: str, field: str) -> Any:
