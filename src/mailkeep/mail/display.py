@@ -7,17 +7,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-import nh3
-
 from mailkeep.mail.body import Body, TextBody
 from mailkeep.mail.flowed import unflow
 from mailkeep.mail.headers import printable
 from mailkeep.mail.limits import MAX_ATTACHED_HTML, MAX_SNIPPET, MAX_TEXT_IN_HTML
 from mailkeep.mail.mime import Part
+from mailkeep.mail.plain_text import text_of_html
 
-_BLOCK: Final = re.compile(
-    r"(?=</?(?:address|blockquote|br|dd|div|dt|h[1-6]|hr|li|ol|p|pre|table|td|th|tr|ul)\b)", re.IGNORECASE
-)
 _BLANK_LINES: Final = re.compile(r"\s*\n\s*\n\s*")
 _SPACE: Final = re.compile(r"\s+")
 _SNIPPET_SOURCE: Final = 4 * 1024
@@ -53,7 +49,9 @@ class Texts:
         if text is not None and text.strip():
             return text
         markup = self.html(root)
-        return text or "" if markup is None else text_of_html(markup[:MAX_ATTACHED_HTML]).strip()
+        if markup is None:
+            return text or ""
+        return _BLANK_LINES.sub("\n\n", text_of_html(markup[:MAX_ATTACHED_HTML])).strip()
 
     def html(self, root: Part) -> str | None:
         """All text/html, joined, with the plain text that stands beside it in its place; None without HTML."""
@@ -83,12 +81,6 @@ def snippet(text: str | None, markup: str | None) -> str:
     if not source.strip() and markup:
         source = text_of_html(markup[:_SNIPPET_SOURCE])
     return printable(_SPACE.sub(" ", source).strip())[:MAX_SNIPPET]
-
-
-def text_of_html(markup: str) -> str:
-    """The words of an HTML document, a block a line. Takes long on large or hostile ones: cut before."""
-    text = html.unescape(nh3.clean(_BLOCK.sub("\n", markup), tags=set()))
-    return _BLANK_LINES.sub("\n\n", text).strip()
 
 
 def _text(part: Part, body: TextBody) -> str:

@@ -18,7 +18,7 @@ MAX_FILES_BYTES: Final = 25 * 1024 * 1024
 # for every level that it is in.
 MAX_ATTACHED_BYTES: Final = 64 * 1024 * 1024
 # How much of an attached message's HTML is read for its words.
-MAX_ATTACHED_HTML: Final = 32 * 1024
+MAX_ATTACHED_HTML: Final = 256 * 1024
 MAX_REPORT_BYTES: Final = 64 * 1024
 MAX_REPORT_BLOCKS: Final = 100
 MAX_REPORT_FIELDS: Final = 50

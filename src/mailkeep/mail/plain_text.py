@@ -1,6 +1,6 @@
-"""The text of HTML, for the search index: what a reader would see, in one pass whatever the markup.
+"""The text of HTML: what a reader would see, in one pass whatever the markup.
 
-Nothing that this returns is ever shown or rendered: what is shown goes through the sanitiser.
+It is for the search index and for places where text is shown as text; HTML that is shown goes through the sanitiser.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ _SILENT: Final = re.compile(r"<(script|style|title|template|!--)", re.IGNORECASE
 _ENDS: Final = {"!--": "-->"}
 # Stops at the next `<` as well, so that markup that never ends is passed over once and not again and again.
 _TAG: Final = re.compile(r"</?[a-zA-Z!?][^<>]*>?")
+_BLOCK: Final = re.compile(
+    r"</?(?:address|blockquote|br|center|dd|div|dt|h[1-6]|hr|li|ol|p|pre|table|tr|ul)\b[^<>]*>", re.IGNORECASE
+)
 # Within a word, these are no end of it.
 _INLINE: Final = re.compile(r"</?(?:a|b|i|u|em|strong|span|font|mark|small|big|wbr)\b[^<>]*>", re.IGNORECASE)
 
 
 def text_of_html(markup: str) -> str:
-    """Takes time linear in the length of the markup."""
-    return html.unescape(_TAG.sub(" ", _INLINE.sub("", _without_silent(markup))))
+    """A block a line, at least. Takes time linear in the length of the markup."""
+    lines = _BLOCK.sub("\n", _INLINE.sub("", _without_silent(markup)))
+    return html.unescape(_TAG.sub(" ", lines))
 
 
 def _without_silent(markup: str) -> str:
