@@ -97,6 +97,7 @@ async def test_attack_030_mail_to_an_address_made_a_moment_ago_is_accepted(place
 
 
 async def test_misses_of_one_moment_share_one_pull(place: Place) -> None:
+    place.settings = remote_settings(place.settings.data_dir, place.feed, timeout_s=5, max_age=30)
     async with remote_door(place) as mxd:
         before = place.feed.pulls
         replies = await asyncio.gather(*(ask(mxd, f"guess{number}") for number in range(100)))
