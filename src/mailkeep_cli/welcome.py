@@ -17,6 +17,7 @@ from mailkeep.bootstrap import Core
 from mailkeep.config import Settings
 from mailkeep.domain.account import User
 from mailkeep.errors import Conflict, NotAuthenticated
+from mailkeep.testing.samples import SHIPPED
 
 FILE_NAME: Final = "welcome.json"
 
@@ -45,7 +46,7 @@ async def greet(core: Core, settings: Settings) -> None:
             "",
             f"    {_command()} mail send {to}",
             "",
-            "  Or fifteen of the kinds that people receive:",
+            f"  Or {len(SHIPPED)} of the kinds that people receive:",
             "",
             f"    {_command()} mail samples {to}",
         ]
