@@ -18,7 +18,9 @@ _BLOCK: Final = re.compile(
     r"</?(?:address|blockquote|br|center|dd|div|dt|h[1-6]|hr|li|ol|p|pre|table|tr|ul)\b[^<>]*>", re.IGNORECASE
 )
 # Within a word, these are no end of it.
-_INLINE: Final = re.compile(r"</?(?:a|b|i|u|em|strong|span|font|mark|small|big|wbr)\b[^<>]*>", re.IGNORECASE)
+_INLINE: Final = re.compile(
+    r"</?(?:a|abbr|b|big|code|del|em|font|i|ins|mark|s|small|span|strong|sub|sup|u|wbr)\b[^<>]*>", re.IGNORECASE
+)
 
 
 def text_of_html(markup: str) -> str:
