@@ -18,6 +18,9 @@ _REWRITTEN: Final = (
     (re.compile(r"\b(\d\d?)\.(\d\d)\.(\d\d)(?=\s|$)"), r"\1:\2:\3"),
     (re.compile(r"\b(?:GMT|UTC)(?=[+-]\d)"), ""),  # GMT+0100
     (re.compile(r"(?<=[\s\d])([+-]\d\d):(\d\d)$"), r" \1\2"),  # +01:00
+    (re.compile(r"(?<=\s)([+-])(\d)$"), r"\g<1>0\2"),  # +1, +01: hours, which the stdlib takes for minutes
+    (re.compile(r"(?<=\s)([+-]\d\d)$"), r"\g<1>00"),
+    (re.compile(r"(:\d\d)\.\d{1,9}(?=\s|$)"), r"\1"),  # 07:44:20.123
 )
 _AFTERNOON: Final = re.compile(r"\b(\d\d?)(:\d\d(?::\d\d)?)\s*([AP])M\b", re.IGNORECASE)
 _LEAP_SECOND: Final = re.compile(r"(:\d\d):60\b")
