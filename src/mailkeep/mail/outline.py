@@ -11,7 +11,7 @@ from mailkeep.mail.display import Texts
 from mailkeep.mail.fields import Fields
 from mailkeep.mail.filenames import visible_name
 from mailkeep.mail.mime import Part
-from mailkeep.mail.parts import charset, content_id, defects_of, disposition, encoding, filename, role_of
+from mailkeep.mail.parts import HEADERS_ONLY, charset, content_id, defects_of, disposition, encoding, filename, role_of
 
 
 class Outline:
@@ -30,7 +30,11 @@ class Outline:
     def _node(self, part: Part, section: str, *, within: str) -> MimePart:
         """`within` is what the numbers of the part's own parts begin with."""
         attached = part.attached
-        inner = self._inner(part, within) if attached is None else (self._attached_root(attached, section),)
+        if attached is None:
+            inner = self._inner(part, within)
+        else:
+            # Of headers that were sent without their text there is nothing to see below.
+            inner = () if part.declared_type() in HEADERS_ONLY else (self._attached_root(attached, section),)
         return MimePart(
             section=section,
             role=role_of(part),

@@ -13,7 +13,9 @@ from mailkeep.mail.body import TextBody
 from mailkeep.mail.charsets import decode_text
 from mailkeep.mail.mime import Part
 
-MESSAGES: Final = frozenset({"message/rfc822", "message/global", "message/rfc822-headers", "text/rfc822-headers"})
+# RFC 6522 section 4, RFC 6533 section 5.
+HEADERS_ONLY: Final = frozenset({"message/rfc822-headers", "message/global-headers", "text/rfc822-headers"})
+MESSAGES: Final = frozenset({"message/rfc822", "message/global"}) | HEADERS_ONLY
 # RFC 3464, RFC 6533, RFC 8098, RFC 5965.
 REPORTS: Final = frozenset(
     {
@@ -74,6 +76,7 @@ _NAMES: Final = {
     "message/feedback-report": "feedback-report.txt",
     "message/global": "message.eml",
     "message/rfc822": "message.eml",
+    "message/global-headers": "headers.txt",
     "message/rfc822-headers": "headers.txt",
     "text/calendar": "invite.ics",
     "text/rfc822-headers": "headers.txt",
