@@ -11,6 +11,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench.hostile_html import measure_hostile_html
 from bench.hostile_mail import measure_hostile_mail
 from bench.load import send_all
 from bench.measure import cpu_seconds, peak_rss_mib, reset_peak_rss
@@ -32,7 +33,11 @@ def main() -> None:
     parser.add_argument(
         "--hostile-mail", type=float, metavar="MB", help="measure what hostile messages of that size cost, and no mail"
     )
+    parser.add_argument("--hostile-html", action="store_true", help="measure the sanitiser, and no mail")
     options = parser.parse_args()
+    if options.hostile_html:
+        Path("bench/HOSTILE_HTML.md").write_text(measure_hostile_html(repeat=options.repeat))
+        return
     if options.hostile_mail:
         _report_hostile_mail(options.hostile_mail)
         return

@@ -8,7 +8,7 @@ from typing import Final
 from mailkeep.domain.message import LinkWarning
 
 _TEXTS: Final[Mapping[LinkWarning, str]] = {
-    LinkWarning.OTHER_HOST: "The text names another site than the link leads to.",
+    LinkWarning.OTHER_HOST: "The text names another domain than the link leads to.",
     LinkWarning.OTHER_MAILBOX: "The text names another mailbox than the link writes to.",
     LinkWarning.USER_INFO: "What stands before the @ is no site, though it may look like one.",
     LinkWarning.LOOK_ALIKE: "The name of the site looks like another one: some letters are of another alphabet.",

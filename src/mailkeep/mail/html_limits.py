@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from mailkeep.mail.html_tokens import Kind, Token, end_of_tag
+from mailkeep.mail.html_tokens import Kind, Token, end_of_tag, tokenise
 
 MAX_CHARS: Final = 512 * 1024
 MAX_LEVELS: Final = 500
@@ -66,11 +65,9 @@ class Limits(NamedTuple):
     of_levels: int
 
 
-def limits_of(markup: str, tokens: Sequence[Token]) -> Limits:
-    """`tokens` are those of the first MAX_CHARS."""
-    end = _before_ampersand(markup, MAX_AMPERSANDS, min(len(markup), MAX_CHARS))
-    walk = _Walk(markup, end)
-    of_work = walk.certain(tokens)
+def limits_of(markup: str) -> Limits:
+    walk = _Walk(markup, _before_ampersand(markup, MAX_AMPERSANDS, min(len(markup), MAX_CHARS)))
+    of_work = walk.certain()
     return Limits(of_work, min(walk.of_levels, of_work))
 
 
@@ -89,18 +86,18 @@ class _Walk:
         self._depth_work = 0
         self._reopened = 0
 
-    def certain(self, tokens: Sequence[Token]) -> int:
+    def certain(self) -> int:
         """Where the work is too much; the end when it is not."""
         drawing = range(0)
-        for index, token in enumerate(tokens):
+        for token in tokenise(self._markup, min(len(self._markup), MAX_CHARS)):
             if token.start >= self._end:
                 break
             if self._is_cut_off(token) or self._is_too_wide(token) or self._is_too_much():
                 return token.start
-            if index in drawing:
-                self._depth_work += index - drawing.start
+            if token.start in drawing:
+                self._depth_work += token.start - drawing.start
             elif token.kind is Kind.START_TAG and token.name in _UNCERTAIN:
-                drawing = self._drawing(tokens, index)
+                drawing = self._drawing(token)
                 if not drawing:
                     return self._uncertain(token.start)
             elif token.kind is Kind.START_TAG and token.name not in _VOID:
@@ -118,7 +115,7 @@ class _Walk:
                 return match.start()
             if not match[1]:
                 name = match[2].lower()
-                tag_end = end_of_tag(self._markup, match, self._end) if name == "a" else match.end()
+                tag_end = end_of_tag(self._markup, match.end(), self._end) if name == "a" else match.end()
                 looked_at += tag_end - match.start()
                 self._opened(name, match.start(), tag_end)
             if looked_at > 2 * MAX_CHARS:
@@ -165,14 +162,13 @@ class _Walk:
         """By the limit of size: shown as text, where a browser would drop it."""
         return token.kind is Kind.UNFINISHED and len(self._markup) > MAX_CHARS
 
-    def _drawing(self, tokens: Sequence[Token], start: int) -> range:
-        """The tokens of the svg that begins there, when it is a plain one."""
-        if tokens[start].name != "svg" or self._markup.endswith("/>", 0, tokens[start].tag_end):
+    def _drawing(self, start: Token) -> range:
+        """Where the svg stands that begins with that tag, when it is a plain one."""
+        if start.name != "svg" or self._markup.endswith("/>", 0, start.tag_end):
             return range(0)
-        for index in range(start + 1, len(tokens)):
-            token = tokens[index]
+        for token in tokenise(self._markup, self._end, at=start.tag_end):
             if token.kind is Kind.END_TAG and token.name == "svg":
-                return range(start, index + 1)
+                return range(start.start, token.end)
             if token.kind is not Kind.COMMENT and token.name not in _DRAWING:
                 break
         return range(0)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 _SPACE: Final = r"\t\n\f\r "
-_OPENING: Final = re.compile(rf"<(?:(!--)|(/?)([a-zA-Z][^{_SPACE}/>]*)|[!?/])")
+_OPENING: Final = re.compile(rf"<(?:(!--)|(/?)([a-zA-Z][^{_SPACE}/>]*)(>)?|[!?/])")
 _ATTRIBUTE: Final = re.compile(
     rf"""[{_SPACE}/]*+([^{_SPACE}/>][^{_SPACE}/>=]*)"""
     rf"""(?:[{_SPACE}]*+=[{_SPACE}]*+(?:"([^"]*)(?:"|\Z)|'([^']*)(?:'|\Z)|([^{_SPACE}>"'][^{_SPACE}>]*))?)?"""
@@ -25,6 +26,9 @@ _RAW_TEXT: Final = {
     name: re.compile(rf"</{name}(?=[{_SPACE}/>])", re.IGNORECASE)
     for name in ("iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp")
 }
+
+
+_NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Kind(Enum):
@@ -42,12 +46,11 @@ class Token(NamedTuple):
     tag_end: int
     end: int
     name: str = ""
-    attributes: Mapping[str, str] = {}
+    attributes: Mapping[str, str] = _NO_ATTRIBUTES
 
 
-def tokenise(markup: str, end: int) -> Iterator[Token]:
-    """The tags and comments of `markup[:end]`. Text is passed over, and doctypes and what is taken for comments."""
-    at = 0
+def tokenise(markup: str, end: int, *, at: int = 0) -> Iterator[Token]:
+    """The tags and comments of `markup[at:end]`. Text is passed over, and doctypes and what is taken for comments."""
     while match := _OPENING.search(markup, at, end):
         token = _token(markup, match, end)
         if token is not None:
@@ -55,36 +58,35 @@ def tokenise(markup: str, end: int) -> Iterator[Token]:
         at = token.end if token is not None else _after(markup, ">", match.end(), end)
 
 
-def end_of_tag(markup: str, match: re.Match[str], end: int) -> int:
-    """Where the tag ends whose `<` and name were matched, if it is one."""
-    _, at = _attributes(markup, match.end(), end)
-    closing = _END_OF_TAG.match(markup, at, end)
-    return closing.end() if closing else end
+def end_of_tag(markup: str, at: int, end: int) -> int:
+    """Where a tag ends whose name ends at `at`, as long as it is one."""
+    return _attributes(markup, at, end)[1] or end
 
 
 def _token(markup: str, match: re.Match[str], end: int) -> Token | None:
-    comment, slash, name = match.groups()
+    comment, slash, name, closed = match.groups()
     if comment:
         return Token(Kind.COMMENT, match.start(), match.end(), _end_of_comment(markup, match.end(), end))
     if name is None:
         return None
-    attributes, at = _attributes(markup, match.end(), end)
-    closing = _END_OF_TAG.match(markup, at, end)
-    if closing is None:
-        return Token(Kind.UNFINISHED, match.start(), end, end, name.lower(), attributes)
-    kind = Kind.END_TAG if slash else Kind.START_TAG
-    tag_end = closing.end()
-    content_end = tag_end if slash else _end_of_content(markup, name.lower(), tag_end, end)
-    return Token(kind, match.start(), tag_end, content_end, name.lower(), attributes)
+    name = name.lower()
+    attributes, tag_end = (_NO_ATTRIBUTES, match.end()) if closed else _attributes(markup, match.end(), end)
+    if not tag_end:
+        return Token(Kind.UNFINISHED, match.start(), end, end, name, attributes)
+    if slash:
+        return Token(Kind.END_TAG, match.start(), tag_end, tag_end, name, attributes)
+    return Token(Kind.START_TAG, match.start(), tag_end, _end_of_content(markup, name, tag_end, end), name, attributes)
 
 
 def _attributes(markup: str, at: int, end: int) -> tuple[dict[str, str], int]:
+    """The attributes, and where the tag ends; 0 when it does not."""
     attributes: dict[str, str] = {}
     while match := _ATTRIBUTE.match(markup, at, end):
         name, quoted, single_quoted, unquoted = match.groups()
         attributes.setdefault(name.lower(), quoted or single_quoted or unquoted or "")
         at = match.end()
-    return attributes, at
+    closing = _END_OF_TAG.match(markup, at, end)
+    return attributes, closing.end() if closing else 0
 
 
 def _end_of_comment(markup: str, at: int, end: int) -> int:

@@ -11,16 +11,17 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
-from mailkeep.mail.html_tokens import Kind, Token
+from mailkeep.mail.html_tokens import Kind, Token, tokenise
 from mailkeep.mail.trackers import is_remote, is_tracker
 from mailkeep.mail.urls import is_web_or_mail, scheme_of
 
 MAX_KINDS: Final = 200
 _MAX_NAME: Final = 40
 _MAX_VALUE: Final = 4_000  # of an attribute: more is not looked at
+_MAX_CSS: Final = 65_536  # of a style element
 _DANGEROUS: Final = frozenset({"javascript", "vbscript", "data"})
 _ACTIVE: Final = frozenset({"autofocus", "ping", "srcdoc"})
 _LINKS: Final = frozenset({"href", "xlink:href", "action", "formaction", "src", "data", "background", "poster"})
@@ -29,16 +30,16 @@ _LOADED_BY_HREF: Final = frozenset({"link", "image", "use", "feimage"})
 _LOADED_BY_CSS: Final = re.compile(r"""@import|url\([\s"']{0,20}(?:https?:|//)""", re.IGNORECASE)
 
 
-def count_removed(tokens: Iterable[Token], markup: str, *, allowed: Collection[str]) -> dict[str, int]:
+def count_removed(markup: str, *, allowed: Collection[str]) -> dict[str, int]:
     """Kind → count. `allowed` are the elements that stay."""
     removed: Counter[str] = Counter()
-    for token in tokens:
+    for token in tokenise(markup, len(markup)):
         if token.kind is Kind.COMMENT:
             _count(removed, "comment")
         elif token.kind is Kind.START_TAG:
             _count_tag(removed, token, allowed)
             if token.name == "style":
-                css = markup[token.tag_end : token.end]
+                css = markup[token.tag_end : min(token.end, token.tag_end + _MAX_CSS)]
                 _count(removed, "external_resource", sum(1 for _ in _LOADED_BY_CSS.finditer(css)))
     return dict(sorted(removed.items()))
 
@@ -49,9 +50,11 @@ def _count(removed: Counter[str], kind: str, count: int = 1) -> None:
 
 
 def _count_tag(removed: Counter[str], token: Token, allowed: Collection[str]) -> None:
-    values = {name: html.unescape(value[:_MAX_VALUE]) for name, value in token.attributes.items()}
     if token.name not in allowed:
         _count(removed, f"element:{token.name[:_MAX_NAME]}")
+    if not token.attributes and token.name != "img":
+        return
+    values = {name: html.unescape(value[:_MAX_VALUE]) for name, value in token.attributes.items()}
     if token.name == "img" or (token.name == "input" and values.get("type", "").lower() == "image"):
         _count_image(removed, values)
     elif token.name == "meta" and values.get("http-equiv", "").strip().lower() == "refresh":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import nh3
@@ -12,7 +12,7 @@ import nh3
 from mailkeep.domain.message import SafeHtml
 from mailkeep.mail.html_breaks import with_breaks
 from mailkeep.mail.html_limits import MAX_CHARS, MAX_LEVELS, limits_of
-from mailkeep.mail.html_tokens import Token, tokenise
+from mailkeep.mail.html_tokens import tokenise
 from mailkeep.mail.links import links_of_html
 from mailkeep.mail.removed import count_removed
 from mailkeep.mail.urls import is_web_or_mail
@@ -43,23 +43,22 @@ def sanitise(markup: str) -> SafeHtml:
     """
     length = len(markup)
     markup = _SURROGATE.sub("\ufffd", markup[: MAX_CHARS + MAX_REST_CHARS])
-    tokens = list(tokenise(markup, min(len(markup), MAX_CHARS)))
-    limits = limits_of(markup, tokens)
+    limits = limits_of(markup)
     cut = limits.of_work
-    safe = clean(_with_breaks(markup, tokens, cut))
+    safe = clean(_with_breaks(markup[:cut]))
     if cut > limits.of_levels and _levels(safe) > MAX_LEVELS:
         cut = limits.of_levels
-        safe = clean(_with_breaks(markup, tokens, cut))
+        safe = clean(_with_breaks(markup[:cut]))
     safe, cut = _settled(safe, cut)
     links = links_of_html(safe)
     if cut < length:
         safe += f"<pre>{html.escape(markup[cut : cut + MAX_REST_CHARS], quote=False)}</pre>"
-    removed = count_removed((token for token in tokens if token.start < cut), markup, allowed=TAGS)
+    removed = count_removed(markup[:cut], allowed=TAGS)
     return SafeHtml(html=safe, removed=removed, links=links, truncated=cut < length)
 
 
-def _with_breaks(markup: str, tokens: Iterable[Token], cut: int) -> str:
-    return with_breaks(markup[:cut], (token for token in tokens if token.end <= cut))
+def _with_breaks(markup: str) -> str:
+    return with_breaks(markup, tokenise(markup, len(markup)))
 
 
 def _settled(safe: str, cut: int) -> tuple[str, int]:
