@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import tempfile
 import time
@@ -63,6 +64,8 @@ def measure_hostile_mail(size: int) -> Iterator[tuple[str, Cost]]:
 
 async def _measure(directory: Path, content: bytes) -> Cost:
     async with _core(directory) as (core, recipient):
+        gc.collect()
+        gc.freeze()  # as the daemons do
         stalls = Stalls()
         watch = asyncio.create_task(stalls.watch())
         await asyncio.sleep(0.05)
