@@ -104,16 +104,16 @@ _EXTENSIONS: Final = {
 
 
 def is_text(part: Part) -> bool:
-    """Whether a reader is shown the part itself: a text that has no name and is no attachment."""
-    declared = part.declared_type()
-    if declared not in {"text/plain", "text/html"} and (
-        not declared.startswith("text/")
-        or declared in _FOR_PROGRAMS
-        # Of alternatives a reader takes one that it knows.
-        or part.within == "multipart/alternative"
-    ):
+    """Whether a reader is shown the part itself: a text that has no name, or is all of the message; no attachment."""
+    if disposition(part) == "attachment":
         return False
-    return disposition(part) != "attachment" and not filename(part)
+    declared = part.declared_type()
+    if declared in {"text/plain", "text/html"}:
+        return not part.within or not filename(part)
+    if not declared.startswith("text/") or declared in _FOR_PROGRAMS:
+        return False
+    # Of alternatives a reader takes one that it knows.
+    return part.within != "multipart/alternative" and not filename(part)
 
 
 def disposition(part: Part) -> str:
