@@ -11,7 +11,9 @@ from typing import Final
 
 import pytest
 
+from core.conftest import Customer, deliver
 from core.parsing import multipart, parse, part, tree
+from mailkeep.bootstrap import Core
 from mailkeep.mail.limits import MAX_DEPTH, MAX_MAILBOXES, MAX_PARTS, MAX_SUBJECT
 from mailkeep.mail.parsed import ParsedMessage
 
@@ -81,6 +83,18 @@ def test_attack_037_multiparts_in_multiparts(tmp_path: Path, depth: int) -> None
     assert parsed.subject == "s"
     assert ("nesting_too_deep" in parsed.defects) == (depth > MAX_DEPTH)
     assert (parsed.text == "innermost") == (depth <= MAX_DEPTH)
+
+
+@pytest.mark.parametrize("depth", [30, 48])
+@pytest.mark.parametrize("kind", ["multipart/mixed; boundary=b{}", "message/rfc822"])
+async def test_attack_037_the_deepest_tree_is_stored(core: Core, alice: Customer, kind: str, depth: int) -> None:
+    """MariaDB takes no JSON of more than 32 levels: such mail was stored unparsed."""
+    nest = "".join(f"Content-Type: {kind.format(n)}\r\n\r\n" + f"--b{n}\r\n" * ("b{}" in kind) for n in range(depth))
+    source = f"Subject: s\r\n{nest}\r\ninnermost".encode()
+    assert await deliver(core, source, alice.recipient()) == [None]
+    [message] = await alice.messages()
+    detail = await core.inbox.read(alice.actor, message.id)
+    assert (message.subject, detail.structure) == ("s", tree(parse(source)))
 
 
 @pytest.mark.parametrize("count", [100_000, 300_000])

@@ -1,8 +1,12 @@
-"""The tree of a message's parts as JSON, and back. What is empty is left out: most parts say little."""
+"""The tree of a message's parts as JSON, and back. What is empty is left out: most parts say little.
+
+The JSON is a list of the parts in their order, each with the number of those right below it: MariaDB takes no JSON
+that is nested deeper than 32 levels, and a mail may be.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -11,16 +15,26 @@ from mailkeep.domain.mailbox import Mailbox
 from mailkeep.domain.structure import AttachedMessage, MimePart, Report, Role
 
 
-def written(part: MimePart) -> dict[str, Any]:
+def written(root: MimePart) -> list[dict[str, Any]]:
     """What `read` takes."""
+    return [_part_written(part) for part in root.walk()]
+
+
+def read(parts: Iterable[Mapping[str, Any]]) -> MimePart:
+    return _part_read(iter(parts))
+
+
+def _part_written(part: MimePart) -> dict[str, Any]:
     values = {field.name: getattr(part, field.name) for field in fields(part)}
-    values["parts"] = [written(inner) for inner in part.parts]
+    values["parts"] = len(part.parts)
     values["message"] = None if part.message is None else _message_written(part.message)
     values["report"] = None if part.report is None else part.report.blocks
     return {name: value for name, value in values.items() if value or name in {"section", "size_bytes"}}
 
 
-def read(values: Mapping[str, Any]) -> MimePart:
+def _part_read(parts: Iterator[Mapping[str, Any]]) -> MimePart:
+    """The next part, with all below it."""
+    values = next(parts)
     message, report = values.get("message"), values.get("report")
     return MimePart(
         section=values["section"],
@@ -33,7 +47,7 @@ def read(values: Mapping[str, Any]) -> MimePart:
         filename=values.get("filename", ""),
         content_id=values.get("content_id", ""),
         defects=tuple(values.get("defects", ())),
-        parts=tuple(map(read, values.get("parts", ()))),
+        parts=tuple([_part_read(parts) for _ in range(values.get("parts", 0))]),
         message=None if message is None else _message_read(message),
         report=None if report is None else _report_read(report),
     )
