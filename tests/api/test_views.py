@@ -186,7 +186,9 @@ async def test_attack_058_every_name_is_saved_as_what_it_is_shown_to_be(world: W
     path = await delivered(world, ada, mail_with_hostile_names())
     attachments = (await world.ask("GET", path, ada)).json["attachments"]
     assert [attachment["filename"] for attachment in attachments] == [name.saved for name in SENDABLE_NAMES]
-    for attachment in attachments:
+    for name, attachment in zip(SENDABLE_NAMES, attachments, strict=True):
+        sent = name.seen.strip()
+        assert attachment["original_filename"] == (sent if sent != name.saved else "")
         download = await world.ask("GET", f"{path}/attachments/{attachment['id']}", ada)
         assert download.status == 200
         kept = download.headers["Content-Disposition"].rpartition("''")[2]
