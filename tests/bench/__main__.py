@@ -18,6 +18,7 @@ from bench.measure import cpu_seconds, peak_rss_mib, reset_peak_rss
 from bench.recipients import measure_recipients
 from bench.report import Run, machine, render
 from bench.samples import Sample, make_samples
+from bench.search import measure_search
 from bench.servers import Server, mailkeep_on_mariadb, mailkeep_on_sqlite, stock
 from services.daemon import ServiceMissing
 
@@ -34,7 +35,12 @@ def main() -> None:
         "--hostile-mail", type=float, metavar="MB", help="measure what hostile messages of that size cost, and no mail"
     )
     parser.add_argument("--hostile-html", action="store_true", help="measure the sanitiser, and no mail")
+    parser.add_argument("--search", type=int, metavar="N", help="measure searches among N messages, and no mail")
+    parser.add_argument("--customers", type=int, default=1_000, help="whose messages those of --search are")
     options = parser.parse_args()
+    if options.search:
+        _report_search(options.search, options.customers)
+        return
     if options.hostile_html:
         Path("bench/HOSTILE_HTML.md").write_text(measure_hostile_html(repeat=options.repeat))
         return
@@ -76,6 +82,16 @@ def _report_hostile_mail(megabytes: float) -> None:
         lines.append(f"| {shape} | {cost.seconds:.2f} | {cost.cpu_s:.2f} | {stall_ms:.0f} | {cost.growth_mib:.0f} |")
         sys.stderr.write(f"{lines[-1]}\n")
     Path("bench/HOSTILE_MAIL.md").write_text("\n".join(lines) + "\n")
+
+
+def _report_search(messages: int, customers: int) -> None:
+    """One mailbox has a report of its own."""
+    title = f"{messages:,} messages of {customers:,} customers" if customers > 1 else f"{messages:,} messages of one"
+    arguments = f"--search={messages} --customers={customers}"
+    method = f"`make bench ARGS='{arguments}'`: pages of 50, from the text of the search to the messages."
+    report = "\n".join([f"# Searches: {title}", "", machine(), method, *measure_search(messages, customers)]) + "\n"
+    Path("bench", "SEARCH.md" if customers > 1 else "SEARCH_ONE_MAILBOX.md").write_text(report)
+    sys.stdout.write(report)
 
 
 def _start(stack: ExitStack, directory: Path) -> list[Server]:

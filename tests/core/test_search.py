@@ -239,7 +239,8 @@ async def test_pages_of_a_search_join_without_gap(core: Core, alice: Customer) -
 
 async def test_a_long_search_stops_and_goes_on(core: Core, alice: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mailkeep.services.search.MAX_EXAMINED", 10)
-    monkeypatch.setattr("mailkeep.services.search.CANDIDATES", 10)
+    monkeypatch.setattr("mailkeep.services.search.FIRST_CANDIDATES", 10)
+    monkeypatch.setattr("mailkeep.services.search.MAX_CANDIDATES", 10)
     await deliver(core, mail("Needle", "one two"), alice.recipient())
     await fill(alice, [mail("Hay", "two one")] * 30)
     search, pages = core.inbox.understand('"one two"'), 0

@@ -7,7 +7,7 @@ block yet, the messages' entries decide. Every statement names the account first
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,7 +21,9 @@ from mailkeep.storage.search_blocks import BLOCK, MARK, block_of, bucket_of, slo
 # The newest blocks answer most searches; one that goes on takes more at a time.
 FIRST_BLOCKS: Final = 4
 MAX_BLOCKS: Final = 64
-CANDIDATES: Final = 250
+# So many messages are looked at together: about a page at first, more when they do not fill it.
+FIRST_CANDIDATES: Final = 64
+MAX_CANDIDATES: Final = 256
 # Entries that one page looks into. A search that is not done by then goes on with the next page.
 MAX_EXAMINED: Final = 10_000
 
@@ -57,14 +59,14 @@ class _Search:
         self._account_id = account_id
         self._clauses = clauses
         self._buckets = {MARK, *map(bucket_of, clauses.words())}
+        self._size = FIRST_CANDIDATES
         self._examined = 0
 
     async def fill(self, query: MessageQuery) -> tuple[list[MessageSummary], int | None]:
         """At most `query.limit` messages, and where the search stopped if it was too long for one page."""
         found: list[MessageSummary] = []
         async for candidates in self._candidates(query):
-            for start in range(0, len(candidates.seqs), CANDIDATES):
-                some = candidates.seqs[start : start + CANDIDATES]
+            for some in self._some(candidates.seqs):
                 seqs = await self._verified(some, candidates.unsure)
                 rest = replace(query, limit=query.limit - len(found))
                 found += await messages.page(self._connection, self._account_id, rest, seqs=seqs) if seqs else []
@@ -73,6 +75,11 @@ class _Search:
                 if self._examined >= MAX_EXAMINED:
                     return found, some[-1]
         return found, None
+
+    def _some(self, seqs: Sequence[int]) -> Iterator[Sequence[int]]:
+        while seqs:
+            yield seqs[: self._size]
+            seqs, self._size = seqs[self._size :], min(2 * self._size, MAX_CANDIDATES)
 
     async def _candidates(self, query: MessageQuery) -> AsyncIterator[Candidates]:
         newest = await messages.latest_seq(self._connection, self._account_id, address_id=query.address_id)

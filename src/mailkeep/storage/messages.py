@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, not_, select, true, update
+from sqlalchemy import Column, ColumnElement, Row, delete, func, insert, not_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.mailbox import Mailbox
@@ -121,7 +121,7 @@ async def page(
         *(_condition(term) for term in query.search.terms if not isinstance(term, Words | Header))
     )
     if seqs is not None:
-        statement = statement.where(messages.c.seq.in_(seqs))
+        statement = statement.where(among(messages.c.seq, seqs))
     if query.address_id is not None:
         statement = statement.where(messages.c.address_id == query.address_id)
     if query.after is not None:
@@ -129,6 +129,12 @@ async def page(
     if query.before is not None:
         statement = statement.where(messages.c.seq < query.before)
     return [_summary(row) for row in await connection.execute(statement)]
+
+
+def among(seq: Column[int], seqs: Collection[int]) -> ColumnElement[bool]:
+    """Whether a seq is one of these; where they are all that there are from one to another, said in two numbers."""
+    first, last = min(seqs), max(seqs)
+    return seq.between(first, last) if last - first + 1 == len(seqs) else seq.in_(seqs)
 
 
 async def latest_seq(connection: AsyncConnection, account_id: str, *, address_id: str | None = None) -> int:

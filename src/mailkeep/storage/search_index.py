@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import and_, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mailkeep.storage.messages import Placed
+from mailkeep.storage.messages import Placed, among
 from mailkeep.storage.schema import counters, messages, search_blocks, search_entries, search_queue
 from mailkeep.storage.search_blocks import BLOCK, BUCKETS
 
@@ -56,7 +56,7 @@ async def entries_between(
 
 async def entries_of(connection: AsyncConnection, account_id: str, seqs: Collection[int]) -> dict[int, bytes]:
     """seq → packed entry."""
-    condition = search_entries.c.account_id == account_id, search_entries.c.seq.in_(seqs)
+    condition = search_entries.c.account_id == account_id, among(search_entries.c.seq, seqs)
     query = select(search_entries.c.seq, search_entries.c.words).where(*condition)
     return {row.seq: row.words for row in await connection.execute(query)}
 
