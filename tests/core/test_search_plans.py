@@ -1,0 +1,79 @@
+"""The plan of every statement of a search: by an index that begins with the account, and no row of anybody else's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from core.conftest import Customer, deliver, new_customer, settings_for
+from core.test_search import fill, find, mail
+from mailkeep.bootstrap import Core, open_core
+from mailkeep.domain.message import MessageQuery
+from mailkeep.services.search import find_page
+from mailkeep.storage.search_blocks import BLOCK
+from mailkeep.storage.upgrade import upgrade_schema
+from services.mariadb import MariaDb
+from services.plans import handler_reads, noted_statements, plans_of
+
+OWN = {"messages", "search_entries", "search_blocks"}
+
+
+@pytest.mark.parametrize("search", ["words", '"some words" -absent', "-other is:unread after:1d", "header:From=sender"])
+async def test_no_table_is_scanned(core: Core, alice: Customer, bob: Customer, search: str) -> None:
+    await fill(alice, [mail(f"Number {number}", "some words") for number in range(BLOCK + 10)])
+    for _ in range(30):
+        assert await deliver(core, mail("For Bob", "some words"), bob.recipient()) == [None]
+    if core.database.dialect == "mysql":
+        async with core.database.read() as connection:
+            await connection.execute(text("ANALYZE TABLE messages, search_entries, search_blocks"))
+    with noted_statements(core.database) as statements:
+        assert await find(bob, search) == ["For Bob"] * 30
+        assert len(await find(alice, search)) == 50
+    async with core.database.read() as connection:
+        plans = await plans_of(connection, statements)
+    assert plans
+    for plan in plans:
+        assert _is_by_index(plan, core.database.dialect), plans
+
+
+def _is_by_index(plan: str, dialect: str) -> bool:
+    if dialect == "sqlite":
+        table = plan.split()[1]
+        return plan.startswith("SEARCH") and (table not in OWN or "(account_id=?" in plan)
+    # ALL is a scan of the table, index one of an index.
+    return not plan.split(": ")[1].startswith(("ALL", "index"))
+
+
+@pytest.fixture
+async def on_mariadb(mariadb: MariaDb, tmp_path: Path) -> AsyncIterator[Core]:
+    url = mariadb.create_database()
+    settings = settings_for(tmp_path, url)
+    await upgrade_schema(settings)
+    async with open_core(settings) as core:
+        yield core
+    mariadb.drop_database(url)
+
+
+async def test_a_search_reads_no_row_of_another_customer(on_mariadb: Core) -> None:
+    """MariaDB counts the rows that it reads: a few for each message of Bob's, none of the hundreds of Alice's."""
+    alice = await new_customer(on_mariadb, "alice@customer.test")
+    bob = await new_customer(on_mariadb, "bob@customer.test")
+    for _ in range(5):
+        assert await deliver(on_mariadb, mail("For Bob", "some words"), bob.recipient()) == [None]
+    await fill(alice, [mail(f"Number {number}", "some words") for number in range(BLOCK)])
+    assert await _rows_read(bob) < 50
+
+
+async def _rows_read(customer: Customer) -> int:
+    """By one search of the customer's."""
+
+    query = MessageQuery(search=customer.core.inbox.understand('words "some words"'))
+    async with customer.core.database.read() as connection:
+        before = await handler_reads(connection)
+        page, _ = await find_page(connection, customer.address.account_id, query)
+        after = await handler_reads(connection)
+    assert len(page) == 5
+    return sum(after.values()) - sum(before.values())
