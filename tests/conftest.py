@@ -6,6 +6,7 @@ MAILKEEP_TEST_FULL=1 runs the long tests at the size that a release needs.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import structlog
 
 from services.clamd import Clamd, running_clamd
 from services.mailkeep import DOMAIN, Mailkeep, installed_mailkeep
@@ -29,6 +31,18 @@ MEASURED: Final = pytest.StashKey[list[str]]()
 def pytest_configure() -> None:
     """Whoever ends the run ends it as Ctrl-C does: with the servers that it started."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """The command runs in this process and sets up its logging, on a stream that ends with it."""
+    before, handlers, level = structlog.get_config(), logging.root.handlers[:], logging.root.level
+    yield
+    structlog.configure(**before)
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    for name in ("mail", "mail.log"):
+        logging.getLogger(name).disabled = False
 
 
 @pytest.fixture

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from mailkeep.config import Settings
@@ -17,18 +14,6 @@ from mailkeep_cli.main import app
 from services.required import required_program
 
 FINGERPRINT = ":".join(["AB"] * 32)
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    """The command runs in this process and sets up its logging, on a stream that ends with it."""
-    before, handlers, level = structlog.get_config(), logging.root.handlers[:], logging.root.level
-    yield
-    structlog.configure(**before)
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-    for name in ("mail", "mail.log"):
-        logging.getLogger(name).disabled = False
 
 
 @pytest.fixture(autouse=True)
