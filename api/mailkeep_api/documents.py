@@ -13,6 +13,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from mailkeep.domain.message import Download, SafeHtml
+from mailkeep.mail.attachments import media_type
 from mailkeep.mail.filenames import safe_name
 from mailkeep_api.etags import has_already, not_modified
 from mailkeep_api.headers import HOSTILE_CONTENT_CSP
@@ -24,8 +25,6 @@ HOSTILE_CONTENT_HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-_MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+\-]{1,100}/[A-Za-z0-9!#$&^_.+\-]{1,100}")  # RFC 6838 section 4.2
-_OCTET_STREAM: Final = "application/octet-stream"
 
 
 def html_document(safe: SafeHtml) -> web.Response:
@@ -71,12 +70,11 @@ async def send_download(request: web.Request, download: Download) -> web.StreamR
 
 
 def download_headers(download: Download) -> dict[str, str]:
-    media_type = download.media_type if _MEDIA_TYPE.fullmatch(download.media_type) else _OCTET_STREAM
     return {
         **HOSTILE_CONTENT_HEADERS,
         "Accept-Ranges": "none",
         "Content-Disposition": content_disposition(download.filename),
-        "Content-Type": media_type,
+        "Content-Type": media_type(download.media_type),
     }
 
 

@@ -45,12 +45,12 @@ def _document() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield ""
-            yield from _comment(_purpose(field.annotation))
+            yield from _comment(_sentence(_purpose(field.annotation)))
             yield f"[{name}]"
             yield from _keys(field.annotation.model_fields)
     for tier, limits in _TIERS.items():
         yield ""
-        yield from _comment(_purpose(Limits))
+        yield from _comment(_sentence(_purpose(Limits)))
         yield f"[tiers.{tier}]"
         yield from _keys(Limits.model_fields, limits.model_dump())
 
@@ -64,13 +64,16 @@ def _keys(fields: dict[str, FieldInfo], values: dict[str, Any] | None = None) ->
         if field.description is None:
             continue
         default = values[name] if values else field.default
-        yield from _comment(field.description)
+        yield from _comment(f"{field.description}.")
         yield f"# {name} = {_toml(default)}"
 
 
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _comment(text: str) -> list[str]:
-    sentence = text[:1].upper() + text[1:].removesuffix(".") + "."
-    return textwrap.wrap(sentence, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+    return textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
 
 
 def _toml(value: Any) -> str:

@@ -25,7 +25,9 @@ def check() -> None:
     settings = settings_of_command()
     scanner = open_scanner(settings.scan)
     if scanner is None:
-        raise ConfigurationError("scan.mode is off: nothing is scanned")
+        raise ConfigurationError(
+            "scan.mode is off, so nothing is scanned: set it, and scan.clamd (see `mailkeep config example`)"
+        )
     run(_check(scanner, f"clamd at {settings.scan.clamd}", size_bytes=settings.lmtp.max_message_bytes))
 
 

@@ -134,7 +134,7 @@ async def test_the_structure(world: World, ada: Customer) -> None:
     ]
     assert [len(block) for block in report["report"]["blocks"]] == [2, 4, 5]
     assert report["report"]["blocks"][1][1] == ["Action", "failed"]
-    assert message["message"]["from"] == [{"name": "Ada", "address": "ada@here.test"}]
+    assert message["message"]["senders"] == [{"name": "Ada", "address": "ada@here.test"}]
     assert message["message"]["date"] == "2026-11-24T09:29:00.000000Z"
     assert message["filename"] == "\\u202egnp.eml"
     assert [part["section"] for part in message["parts"]] == ["3.1"]

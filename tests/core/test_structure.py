@@ -70,7 +70,7 @@ def test_an_attached_message_is_read_and_is_a_file(tmp_path: Path, *, encoded: b
     assert (file.filename, file.section, file.spool.head(10_000)) == ("message.eml", "2", INNER)
     message = tree(parsed).parts[1].message
     assert message is not None
-    assert (message.sender, message.to) == ((Mailbox("Ann", "ann@a.test"),), (Mailbox("", "bob@b.test"),))
+    assert (message.senders, message.to) == ((Mailbox("Ann", "ann@a.test"),), (Mailbox("", "bob@b.test"),))
     assert (message.subject, message.message_id, message.text) == ("innér", "<1@a.test>", "hello")
     assert message.date is not None
     assert message.date.isoformat() == "2026-11-24T07:00:00+00:00"

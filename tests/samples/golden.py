@@ -118,7 +118,7 @@ def _part(part: MimePart) -> dict[str, Any]:
 
 def _message(message: AttachedMessage) -> dict[str, Any]:
     return {
-        "sender": _mailboxes(message.sender),
+        "senders": _mailboxes(message.senders),
         "to": _mailboxes(message.to),
         "cc": _mailboxes(message.cc),
         "subject": message.subject,

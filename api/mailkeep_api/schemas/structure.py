@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from mailkeep.domain.hop import Hop, Route
 from mailkeep.domain.message import MessageDetail
 from mailkeep.domain.structure import AttachedMessage, MimePart, Report
@@ -27,7 +25,7 @@ def _defects(codes: tuple[str, ...]) -> tuple[DefectOut, ...]:
 class AttachedMessageOut(Out):
     """What an attached message says (RFC 2046 section 5.2.1); `text` is what its reader would see."""
 
-    sender: tuple[MailboxOut, ...] = Field(serialization_alias="from")
+    senders: tuple[MailboxOut, ...]
     to: tuple[MailboxOut, ...]
     cc: tuple[MailboxOut, ...]
     subject: str
@@ -38,7 +36,7 @@ class AttachedMessageOut(Out):
     @classmethod
     def of(cls, message: AttachedMessage) -> AttachedMessageOut:
         return cls(
-            sender=tuple(map(MailboxOut.of, message.sender)),
+            senders=tuple(map(MailboxOut.of, message.senders)),
             to=tuple(map(MailboxOut.of, message.to)),
             cc=tuple(map(MailboxOut.of, message.cc)),
             subject=message.subject,

@@ -31,7 +31,7 @@ class Role(StrEnum):
 class AttachedMessage:
     """What an attached message says (RFC 2046 section 5.2.1). `text` is what a reader sees of it, as plain text."""
 
-    sender: tuple[Mailbox, ...]
+    senders: tuple[Mailbox, ...]
     to: tuple[Mailbox, ...]
     cc: tuple[Mailbox, ...]
     subject: str

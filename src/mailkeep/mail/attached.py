@@ -19,6 +19,7 @@ from mailkeep.mail.limits import (
     MAX_REPORT_BYTES,
     MAX_REPORT_FIELDS,
     MAX_REPORT_VALUE,
+    MAX_REPORTS_BYTES,
 )
 from mailkeep.mail.mime import MimeParser, Part
 from mailkeep.mail.parts import MESSAGES, REPORTS
@@ -40,6 +41,7 @@ class Attached:
         self._new_spool = new_spool
         self._parts = parts
         self._bytes_left = MAX_ATTACHED_BYTES
+        self._report_bytes_left = MAX_REPORTS_BYTES
         self.defects: set[str] = set()
 
     def read(self, root: Part) -> None:
@@ -49,12 +51,21 @@ class Attached:
             top, depth = line.popleft()
             for part, body, level in _files(top, depth):
                 if part.declared_type() in REPORTS:
-                    part.report = read_report(body.spool.head(MAX_REPORT_BYTES))
+                    part.report = self._report(body)
                 elif (inner := self._message(body, level)) is not None:
                     part.attached = inner
                     line.append((inner, level))
                 if top is not root:
                     body.spool.discard()
+
+    def _report(self, body: FileBody) -> Report | None:
+        """What is read of a report; None when the reports before it were too much, or it says nothing."""
+        taken = min(body.size_bytes, MAX_REPORT_BYTES)
+        self._report_bytes_left -= taken
+        if self._report_bytes_left < 0:
+            self.defects.add("attached_message_skipped")
+            return None
+        return read_report(body.spool.head(taken))
 
     def _message(self, body: FileBody, depth: int) -> Part | None:
         """The tree of an attached message; None when it is too much."""

@@ -26,6 +26,10 @@ class Fields:
     def first(self, name: str) -> str:
         return next((value for key, value in self.all if key.lower() == name), "")
 
+    def size_of(self, *names: str) -> int:
+        """Characters of the fields of these names."""
+        return sum(len(value) for key, value in self.all if key.lower() in names)
+
     def senders(self) -> tuple[Mailbox, ...]:
         found, odd = read_senders(self.every("from"), sender=self.first("sender"))
         self.defects.update(odd)

@@ -20,6 +20,7 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _QUEUE_ID: Final = re.compile(r"\bby\s+(\S{1,255})\s.{0,200}?\bid\s+([0-9A-Za-z]{6,30})\b")
 _FIRST_RECEIVED: Final = re.compile(rb"^received:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE | re.MULTILINE)
 _BEGINNING: Final = 16 * 1024
+# As our own Postfix writes it, and nobody else: it says what is kept of the connection. hops.py reads everybody's.
 # … (using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) …
 _TLS: Final = re.compile(r"\(using (TLSv[\d.]{1,5}) with cipher ([A-Z0-9_\-]{1,60})[ )]")
 

@@ -37,8 +37,7 @@ _TLS: Final = (
     re.compile(r"(?P<version>)\((?P<cipher>[\w-]{1,80}) encrypted\)"),  # qmail
 )
 _TLS_VERSION: Final = re.compile(r"TLSv?(\d)(?:[._](\d))?", re.IGNORECASE)
-# SendGrid writes fractions of a second, which RFC 5322 does not know, or a time as Go prints it.
-_FRACTION: Final = re.compile(r"(\d\d:\d\d:\d\d)\.\d{1,9}")
+# A time as Go prints it, which SendGrid writes.
 _ISO: Final = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d{1,9})? ?(Z|[+-]\d\d:?\d\d)?")
 
 
@@ -110,7 +109,7 @@ def _without_time(received: str) -> tuple[str, datetime | None]:
 def _moment(text: str) -> datetime | None:
     found = _ISO.search(text[:200])
     if found is None:
-        return date(_FRACTION.sub(r"\1", text[:200]))
+        return date(text)
     try:
         return datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or 'Z'}").astimezone(UTC)
     except (ValueError, OverflowError):

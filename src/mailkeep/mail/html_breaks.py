@@ -25,6 +25,10 @@ _NO_TEXT: Final = re.compile(r"<[!?/][^>]*>?")
 _LEFT_AS_THEY_ARE: Final = frozenset({"blockquote", "li", "ol", "p", "pre", "ul"})
 
 
+# All that begins on a line of its own.
+BLOCKS: Final = _BLOCKS | _TABLE | _LEFT_AS_THEY_ARE | {"br"}
+
+
 def with_breaks(markup: str, tokens: Iterable[Token]) -> str:
     """The markup with a `<br>` between lines and a space between cells. `tokens` are those of all of it."""
     pieces: list[str] = []

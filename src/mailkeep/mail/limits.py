@@ -19,7 +19,11 @@ MAX_FILES_BYTES: Final = 25 * 1024 * 1024
 MAX_ATTACHED_BYTES: Final = 64 * 1024 * 1024
 # How much of an attached message's HTML is read for its words.
 MAX_ATTACHED_HTML: Final = 256 * 1024
+# Their fields that are kept, in all: a thousand messages may name a thousand people each.
+MAX_ATTACHED_FIELDS: Final = 128 * 1024
 MAX_REPORT_BYTES: Final = 64 * 1024
+# Of all reports of a message together.
+MAX_REPORTS_BYTES: Final = 512 * 1024
 MAX_REPORT_BLOCKS: Final = 100
 MAX_REPORT_FIELDS: Final = 50
 MAX_REPORT_VALUE: Final = 1_000
@@ -33,11 +37,12 @@ MAX_BOUNDARY_LINE: Final = 16 * 1024
 MAX_RECEIVED: Final = 100
 MAX_MAILBOXES: Final = 1_000
 MAX_ADDRESS_HEADER: Final = 64 * 1024
-MAX_COMMENTS: Final = 50
 MAX_SUBJECT: Final = 1_000
 # What that many characters take at most, encoded (RFC 2047).
 MAX_ENCODED_SUBJECT: Final = 16 * MAX_SUBJECT
 MAX_NAME: Final = 1_000
 MAX_MESSAGE_ID: Final = 998  # RFC 5322 section 2.1.1
 MAX_FILENAME: Final = 1_000
+# Of the names as they were sent, in all; the safe name of each file is kept besides.
+MAX_FILENAMES: Final = 256 * 1024
 MAX_SNIPPET: Final = 200

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from typing import Final
 
 from mailkeep.domain.structure import AttachedMessage, MimePart
 from mailkeep.mail.attachments import media_type
 from mailkeep.mail.display import Texts
 from mailkeep.mail.fields import Fields
 from mailkeep.mail.filenames import visible_name
+from mailkeep.mail.limits import MAX_ATTACHED_FIELDS, MAX_FILENAME, MAX_FILENAMES
 from mailkeep.mail.mime import Part
 from mailkeep.mail.parts import HEADERS_ONLY, charset, content_id, defects_of, disposition, encoding, filename, role_of
 
+_KEPT_FIELDS: Final = ("from", "to", "cc", "subject", "message-id")
+
 
 class Outline:
-    """Draws trees. `defects` are the codes of all parts that were drawn."""
+    """Draws trees. `defects` are the codes of all parts that were drawn, and of limits that were passed."""
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
+        self._fields_left = MAX_ATTACHED_FIELDS
+        self._filenames_left = MAX_FILENAMES
         self.defects: set[str] = set()
 
     def draw(self, root: Part) -> MimePart:
@@ -43,7 +49,7 @@ class Outline:
             size_bytes=0 if part.body is None else part.body.size_bytes,
             charset=charset(part),
             disposition=disposition(part),
-            filename=visible_name(filename(part)),
+            filename=self._filename(part),
             content_id=content_id(part),
             defects=self._defects(part),
             parts=inner,
@@ -69,10 +75,23 @@ class Outline:
         self.defects |= found
         return tuple(sorted(found))
 
-    def _message(self, root: Part) -> AttachedMessage:
+    def _filename(self, part: Part) -> str:
+        name = filename(part)[:MAX_FILENAME]
+        if len(name) > self._filenames_left:
+            self.defects.add("parameters_truncated")
+            return ""
+        self._filenames_left -= len(name)
+        return visible_name(name)
+
+    def _message(self, root: Part) -> AttachedMessage | None:
+        """What an attached message says; None when those before it said too much."""
         fields = Fields(root)
+        self._fields_left -= fields.size_of(*_KEPT_FIELDS)
+        if self._fields_left < 0:
+            self.defects.add("attached_message_skipped")
+            return None
         return AttachedMessage(
-            sender=fields.senders(),
+            senders=fields.senders(),
             to=fields.mailboxes("to"),
             cc=fields.mailboxes("cc"),
             subject=fields.subject(),

@@ -118,7 +118,7 @@ def is_text(part: Part) -> bool:
 
 def disposition(part: Part) -> str:
     """RFC 2183, in lower case and without its parameters: `attachment`, `inline`, whatever was sent, or nothing."""
-    return str(part.get("content-disposition", "")).partition(";")[0].strip().lower()
+    return headers.unfold(str(part.get("content-disposition", "")).partition(";")[0][:100]).lower()
 
 
 def filename(part: Part) -> str:

@@ -9,14 +9,14 @@ import html
 import re
 from typing import Final
 
+from mailkeep.mail.html_breaks import BLOCKS
+
 # What is inside of these is no text.
 _SILENT: Final = re.compile(r"<(script|style|title|template|!--)", re.IGNORECASE)
 _ENDS: Final = {"!--": "-->"}
 # Stops at the next `<` as well, so that markup that never ends is passed over once and not again and again.
 _TAG: Final = re.compile(r"</?[a-zA-Z!?][^<>]*>?")
-_BLOCK: Final = re.compile(
-    r"</?(?:address|blockquote|br|center|dd|div|dt|h[1-6]|hr|li|ol|p|pre|table|tr|ul)\b[^<>]*>", re.IGNORECASE
-)
+_BLOCK: Final = re.compile(rf"</?(?:{'|'.join(sorted(BLOCKS))})\b[^<>]*>", re.IGNORECASE)
 # Within a word, these are no end of it.
 _INLINE: Final = re.compile(
     r"</?(?:a|abbr|b|big|code|del|em|font|i|ins|mark|s|small|span|strong|sub|sup|u|wbr)\b[^<>]*>", re.IGNORECASE

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mailkeep.domain.structure import MimePart
 from mailkeep.domain.tier import Tier
 from mailkeep.errors import MailkeepError, NotFound, Unavailable
 from mailkeep.services import hints, ledgers
@@ -33,6 +34,8 @@ Outcome = Exception | None
 REFUSALS: Final = (MailkeepError, SQLAlchemyError, ValueError)
 # Postfix gives a mail up after five days (maximal_queue_lifetime): a day later no second delivery can come.
 REMEMBERED: Final = timedelta(days=6)
+# What a part adds to the tree that is stored, about.
+_PART_BYTES: Final = 200
 
 
 @dataclass(slots=True)
@@ -162,5 +165,12 @@ def _advanced(ledger: Ledger, message: NewMessage) -> Ledger:
 
 def _weight(unit: Unit) -> int:
     """The bytes of a delivery that go into the database, but for what is small."""
+    content = unit.content
     entries = sum(len(message.entry) for message in unit.messages)
-    return len(unit.content.text or "") + len(unit.content.html or "") + entries
+    headers = sum(len(name) + len(value) for name, value in content.headers)
+    return len(content.text or "") + len(content.html or "") + headers + entries + _weight_of(content.structure)
+
+
+def _weight_of(structure: MimePart | None) -> int:
+    parts = structure.walk() if structure is not None else ()
+    return sum(_PART_BYTES + len(part.filename) + len(part.message.text if part.message else "") for part in parts)

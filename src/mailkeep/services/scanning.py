@@ -16,13 +16,13 @@ import zstandard
 from mailkeep.config import Scan, split_listen
 from mailkeep.errors import Infected, ScannerUnavailable, StorageUnavailable
 from mailkeep.mail.parsed import ParsedFile
+from mailkeep.mail.parts import MESSAGES
 from mailkeep.mail.scan import MAIL_MARK, Clamd
 from mailkeep.mail.spool import Spool
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 PIECE_BYTES: Final = 256 * 1024
-MESSAGE_TYPES: Final = frozenset({"message/rfc822", "message/global"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Scanner:
     async def _scan_file(self, file: ParsedFile) -> str:
         """As it is, for it need not be what it says; what says that it is a message, then as one too."""
         found = await self._scan(file.spool.reader)
-        if not found and file.declared_type in MESSAGE_TYPES:
+        if not found and file.declared_type in MESSAGES:
             found = await self._scan(file.spool.reader, mark=MAIL_MARK)
         return found
 

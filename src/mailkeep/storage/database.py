@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,6 +20,8 @@ from mailkeep.config import Database as DatabaseSettings
 from mailkeep.errors import ConfigurationError, DatabaseUnavailable, StorageUnavailable
 
 SUPPORTED: Final = {"sqlite": "sqlite+aiosqlite", "mysql": "mysql+aiomysql", "mariadb": "mysql+aiomysql"}
+# As short as JSON can be: a letter that is not ASCII would take six bytes as an escape, and a packet has its limit.
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 SQLITE_BUSY_TIMEOUT_MS: Final = 10_000
 # To the driver for MySQL almost every error is an OperationalError; these speak of what was to be stored: a row or a
 # packet too large, an invalid string, a trigger's SIGNAL, invalid JSON (MySQL's and MariaDB's numbers).
@@ -100,7 +103,7 @@ async def open_database(url: str, settings: DatabaseSettings) -> AsyncIterator[D
     """Raises ConfigurationError for a URL that names no supported engine."""
     # hide_parameters: an error's text must not hold what a customer stored.
     options = _engine_options(parse_url(url), settings)
-    engine = create_async_engine(parse_url(url), hide_parameters=True, **options)
+    engine = create_async_engine(parse_url(url), hide_parameters=True, json_serializer=_JSON.encode, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     try:

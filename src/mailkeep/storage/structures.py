@@ -55,7 +55,7 @@ def _part_read(parts: Iterator[Mapping[str, Any]]) -> MimePart:
 
 def _message_written(message: AttachedMessage) -> dict[str, Any]:
     return {
-        "sender": [(mailbox.name, mailbox.address) for mailbox in message.sender],
+        "senders": [(mailbox.name, mailbox.address) for mailbox in message.senders],
         "to": [(mailbox.name, mailbox.address) for mailbox in message.to],
         "cc": [(mailbox.name, mailbox.address) for mailbox in message.cc],
         "subject": message.subject,
@@ -67,7 +67,7 @@ def _message_written(message: AttachedMessage) -> dict[str, Any]:
 
 def _message_read(values: Mapping[str, Any]) -> AttachedMessage:
     return AttachedMessage(
-        sender=_mailboxes(values["sender"]),
+        senders=_mailboxes(values["senders"]),
         to=_mailboxes(values["to"]),
         cc=_mailboxes(values["cc"]),
         subject=values["subject"],
