@@ -44,7 +44,7 @@ def load(url: str, *, messages: int, customers: int) -> None:
     rng = random.Random(5321)  # noqa: S311 - words, no secret
     first, *models = [_model(rng, has_needle=number == 0) for number in range(MODELS + 1)]
     each = messages // customers
-    with _connected(url) as insert:
+    with _BulkInsert(url) as insert:
         insert("accounts", ((account_id(n), "free", "active", each, 0, RECEIVED) for n in range(customers)))
         insert("addresses", (_address(n) for n in range(customers)))
         insert("contents", (_content(n) for n in range(customers)))
@@ -134,7 +134,7 @@ _COLUMNS: Final = {
 }
 
 
-class _connected:  # noqa: N801 - used as a function
+class _BulkInsert:
     """Gives a function that inserts rows into a table, many at a time."""
 
     def __init__(self, url: str) -> None:

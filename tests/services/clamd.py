@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mailkeep.mail.scan_probes import EICAR
-from services.daemon import Daemon, find_program, free_port
+from services.daemon import Daemon, answers, find_program, free_port
 
 SIGNATURE: Final = "Mailkeep.Test.Eicar"
 # What clamd calls a signature of somebody's own.
@@ -57,12 +56,7 @@ class Clamd:
         self.daemon.wait_ready(self._answers)
 
     def _answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
-                connection.sendall(b"zPING\0")
-                return connection.recv(100) == b"PONG\0"
-        except OSError:
-            return False
+        return answers(self.port, b"zPING\0", b"PONG\0")
 
 
 @contextmanager

@@ -35,6 +35,16 @@ def find_program(name: str) -> str:
     return path
 
 
+def answers(port: int, question: bytes, answer: bytes) -> bool:
+    """Whether a server on that loopback port answers so."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+            connection.sendall(question)
+            return connection.recv(100) == answer
+    except OSError:
+        return False
+
+
 def free_port() -> int:
     """A TCP port of the loopback interface that nobody listens on.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from services.daemon import Daemon, find_program, free_port
+from services.daemon import Daemon, answers, find_program, free_port
 
 
 class Redis:
@@ -30,12 +29,7 @@ class Redis:
         self.daemon.wait_ready(self._answers)
 
     def _answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(100) == b"+PONG\r\n"
-        except OSError:
-            return False
+        return answers(self.port, b"PING\r\n", b"+PONG\r\n")
 
 
 @contextmanager

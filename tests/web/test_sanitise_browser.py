@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -229,11 +229,13 @@ async def test_attack_051_052_what_is_left_is_harmless_anywhere(chromium: Browse
 
 
 @pytest.mark.timeout(300)
-async def test_the_browser_would_notice(chromium: Browser, *, full_size: bool) -> None:
+async def test_the_browser_would_notice(
+    chromium: Browser, report_measured: Callable[[str], None], *, full_size: bool
+) -> None:
     """The same page with vectors as they came: most of them do what they are there for."""
     indexes = range(0, len(VECTORS), 1 if full_size else 4)
     bare = await show_bare(chromium, {index: VECTORS[index].markup for index in indexes})
     acted = (bare.ran | bare.asked) - {UNKNOWN}
-    print(f"of {len(indexes)} vectors {len(bare.ran)} ran, {len(bare.asked)} asked, {len(acted)} did either")  # noqa: T201
+    report_measured(f"of {len(indexes)} vectors {len(bare.ran)} ran, {len(bare.asked)} asked, {len(acted)} did either")
     assert len(bare.ran - {UNKNOWN}) > len(indexes) / 4
     assert len(acted) > len(indexes) / 3
