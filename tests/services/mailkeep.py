@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import os
 import smtplib
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
+from mailkeep.bootstrap import Core, open_core
+from mailkeep.domain.scope import Scope
+from mailkeep.settings_loader import load_settings
+from mailkeep.storage.upgrade import upgrade_schema
 from services.daemon import LOG_TAIL_CHARACTERS, Daemon, ServiceFailed, accepts_connections, free_port, wait_until
+
+Result = TypeVar("Result")
 
 COMMAND: Final = Path(sys.executable).with_name("mailkeep")
 DOMAIN: Final = "mail.test"
@@ -89,13 +96,25 @@ class Mailkeep:
 
     def set_up(self) -> None:
         """A current schema, and the token by which mxd asks the API for recipients."""
-        self.output("db", "upgrade")
-        token = self.output("token", "create", "--scope", "policy", "--name", "mxd").strip()
-        self.environment["MAILKEEP_RECIPIENTS__TOKEN"] = token
+        self._run(upgrade_schema(load_settings(self.environment)))
+        self.environment["MAILKEEP_RECIPIENTS__TOKEN"] = self._run(self._in_core(_policy_token))
 
     def create_customer(self, email: str) -> Customer:
-        created = json.loads(self.output("user", "create", email, "--password-stdin", "--json", stdin=f"{PASSWORD}\n"))
-        return Customer(account_id=created["account_id"], email=email, password=PASSWORD, address=created["address"])
+        made = self._run(self._in_core(lambda core: core.accounts.register(email, PASSWORD)))
+        return Customer(account_id=made.account.id, email=email, password=PASSWORD, address=made.address.address)
+
+    async def _in_core(self, work: Callable[[Core], Coroutine[Any, Any, Result]]) -> Result:
+        """Work on the installation's own data in this process: a command takes two seconds to load the program.
+
+        The commands themselves are shown by tests/journeys/test_commands.py.
+        """
+        async with open_core(load_settings(self.environment)) as core:
+            return await work(core)
+
+    def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """In a thread, because the caller may be within an event loop."""
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, work).result()
 
     def start_api(self) -> None:
         """Raises ServiceFailed when it is not ready in time."""
@@ -141,6 +160,11 @@ class Mailkeep:
                 return connection.getresponse().status == 200
         except (HTTPException, OSError):
             return False
+
+
+async def _policy_token(core: Core) -> str:
+    token, _ = await core.tokens.create_service("mxd", {Scope.POLICY})
+    return token
 
 
 @contextmanager
