@@ -16,7 +16,7 @@ from mailkeep_api.headers import secure_headers
 from mailkeep_api.internal import recipients, refusals
 from mailkeep_api.keys import CORE, OPENAPI, SETTINGS, STOPPING
 from mailkeep_api.openapi import openapi_document
-from mailkeep_api.routes import account, addresses, auth, health, messages, reference
+from mailkeep_api.routes import account, addresses, audit, auth, health, messages, reference
 from mailkeep_api.routing import Route
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -24,6 +24,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *account.routes,
     *addresses.routes,
     *messages.routes,
+    *audit.routes,
     *reference.routes,
     *recipients.routes,
     *refusals.routes,

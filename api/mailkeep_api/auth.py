@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
@@ -10,10 +11,9 @@ from mailkeep.bootstrap import Core
 from mailkeep.domain.scope import Actor
 from mailkeep.errors import NotAuthenticated
 from mailkeep.services import tokens
-from mailkeep_api.keys import ACTOR, CORE
+from mailkeep_api.keys import ACTOR, CORE, ORIGIN
 
 API_TOKEN_PREFIX: Final = tokens.PREFIX
-NOBODY: Final = Actor(scopes=frozenset())
 MAX_CREDENTIALS_CHARS: Final = 4096
 
 
@@ -25,8 +25,14 @@ async def authenticate(request: web.Request) -> Actor:
     credentials = bearer_credentials(request)
     if credentials is None:
         raise NotAuthenticated("no credentials")
-    request[ACTOR] = await actor_of(request.app[CORE], credentials)
+    actor = await actor_of(request.app[CORE], credentials)
+    request[ACTOR] = replace(actor, origin=request[ORIGIN])
     return request[ACTOR]
+
+
+def nobody(request: web.Request) -> Actor:
+    """Whoever calls a public route, or could not be recognised."""
+    return Actor(scopes=frozenset(), origin=request[ORIGIN])
 
 
 def bearer_credentials(request: web.Request) -> str | None:

@@ -7,9 +7,16 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from aiohttp import web
 
-from mailkeep_api.keys import SETTINGS
+from mailkeep.domain.audit import MAX_USER_AGENT, Origin
+from mailkeep_api.keys import REQUEST_ID, SETTINGS
 
 Network = IPv4Network | IPv6Network
+
+
+def origin_of(request: web.Request) -> Origin:
+    """Where a request comes from, for the audit log."""
+    user_agent = request.headers.get("User-Agent", "")[:MAX_USER_AGENT]
+    return Origin(client_ip=client_ip(request), user_agent=user_agent, request_id=request[REQUEST_ID])
 
 
 def client_ip(request: web.Request) -> str:

@@ -15,10 +15,11 @@ from pydantic import BaseModel
 
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.errors import NotAllowed, NotFound
-from mailkeep_api.auth import NOBODY, authenticate
+from mailkeep_api.auth import authenticate, nobody
 from mailkeep_api.body import read_json
 from mailkeep_api.etags import conditional
 from mailkeep_api.keys import CORE, SETTINGS
+from mailkeep_api.noting import noted
 from mailkeep_api.problems import CHALLENGE, NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE, RequestProblem
 from mailkeep_api.routing import PUBLIC, Access, Call, Route
 from mailkeep_api.validation import validate, validate_query
@@ -30,17 +31,21 @@ def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResp
     """What aiohttp calls for a route."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        actor = await _authorise(request, route.scope)
-        call = Call(core=request.app[CORE], settings=request.app[SETTINGS], actor=actor, request=request)
-        return _render(call, route, await route.handler(call, **await _arguments(request, route)))
+        return await noted(request, route.audit, _answer(request, route), quiet=route.is_quiet)
 
     return handle
+
+
+async def _answer(request: web.Request, route: Route) -> web.StreamResponse:
+    actor = await _authorise(request, route.scope)
+    call = Call(core=request.app[CORE], settings=request.app[SETTINGS], actor=actor, request=request)
+    return _render(call, route, await route.handler(call, **await _arguments(request, route)))
 
 
 async def _authorise(request: web.Request, needed: Scope | Access) -> Actor:
     """Raises NotAuthenticated; NotAllowed for a token where a session is needed; RequestProblem (403)."""
     if needed is PUBLIC:
-        return NOBODY
+        return nobody(request)
     actor = await authenticate(request)
     if isinstance(needed, Scope):
         _require(actor, needed)

@@ -10,8 +10,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from mailkeep.domain.ids import new_id
-from mailkeep_api.client import client_ip
-from mailkeep_api.keys import ACTOR, PAGE_ERROR, REQUEST_ID
+from mailkeep_api.client import client_ip, origin_of
+from mailkeep_api.keys import ACTOR, ORIGIN, PAGE_ERROR, REQUEST_ID
 from mailkeep_api.problems import problem_of, problem_response
 
 log: Final[structlog.stdlib.BoundLogger] = structlog.get_logger()
@@ -21,6 +21,7 @@ log: Final[structlog.stdlib.BoundLogger] = structlog.get_logger()
 async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Wraps every route, known or not, of the API and of the pages."""
     request[REQUEST_ID] = new_id()
+    request[ORIGIN] = origin_of(request)
     started = asyncio.get_running_loop().time()
     status = 499  # nginx's code for a client that left before it was answered
     with structlog.contextvars.bound_contextvars(request_id=request[REQUEST_ID]):

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from mailkeep.bootstrap import Core
 from mailkeep.config import Settings
+from mailkeep.domain.audit import Origin
 from mailkeep.domain.scope import Actor
 from mailkeep_api.problems import Problem
 
@@ -24,4 +25,5 @@ PAGE_ERROR: Final[web.AppKey[PageError]] = web.AppKey("page_error")
 OPENAPI: Final = web.AppKey("openapi", bytes)
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)
+ORIGIN: Final = web.RequestKey("origin", Origin)
 ACTOR: Final = web.RequestKey("actor", Actor)

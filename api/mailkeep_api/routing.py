@@ -82,6 +82,11 @@ class Route:
         _check_signature(self)
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether the audit log leaves out what goes well: what anybody may read, and what mxd asks all day."""
+        return self.scope is Scope.POLICY or (self.scope is PUBLIC and self.method == "GET")
+
+    @property
     def path_parameters(self) -> tuple[str, ...]:
         return tuple(_PATH_PARAMETER.findall(self.path))
 

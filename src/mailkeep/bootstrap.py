@@ -12,10 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from mailkeep.config import Settings
+from mailkeep.domain.audit_signing import AuditSigner
 from mailkeep.domain.clock import Clock, utc_now
 from mailkeep.errors import ConfigurationError
 from mailkeep.services.accounts import Accounts
 from mailkeep.services.addresses import Addresses
+from mailkeep.services.audit import AuditTrail
+from mailkeep.services.audit_sealing import AuditSealing
+from mailkeep.services.audit_verifying import AuditVerifying
+from mailkeep.services.audit_view import AuditView
 from mailkeep.services.delivery_batches import DeliveryBatches
 from mailkeep.services.hints import Hints
 from mailkeep.services.inbox import Inbox
@@ -53,6 +58,10 @@ class Core:
     refusals: Refusals
     ingest: Ingest
     indexer: SearchIndexer
+    audit: AuditView
+    trail: AuditTrail
+    sealing: AuditSealing
+    verifying: AuditVerifying
 
 
 @asynccontextmanager
@@ -66,9 +75,12 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         await require_current_schema(database)
         hints = Hints()
         indexer = SearchIndexer(database, clock=clock)
+        signer = AuditSigner(audit_key(settings))
+        trail = AuditTrail(database, signer, spill_dir=settings.data_dir / "audit-pending", clock=clock)
         batches = DeliveryBatches(database, hints, indexer, tier_of=settings.tier)
         async with (
             indexer.running(),
+            trail.running(),
             batches.running(),
             open_ingest(
                 batches,
@@ -83,18 +95,20 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 database=database,
                 blobs=blobs,
                 hints=hints,
-                accounts=Accounts(database, hints, Passwords(), settings, clock=clock),
+                accounts=Accounts(database, trail, hints, Passwords(), settings, clock=clock),
                 sessions=Sessions(
                     database,
+                    trail,
                     secret=session_secret(settings),
                     lifetime=timedelta(hours=settings.auth.session_hours),
                     clock=clock,
                 ),
-                tokens=Tokens(database, clock=clock),
-                addresses=Addresses(database, hints, settings, clock=clock),
+                tokens=Tokens(database, trail, clock=clock),
+                addresses=Addresses(database, trail, hints, settings, clock=clock),
                 inbox=Inbox(
                     database,
-                    MessageRemoval(database, blobs, hints, indexer, tier_of=settings.tier, clock=clock),
+                    trail,
+                    MessageRemoval(database, trail, blobs, hints, indexer, tier_of=settings.tier, clock=clock),
                     blobs,
                     hints,
                     clock=clock,
@@ -103,6 +117,10 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 refusals=Refusals(database, tier_of=settings.tier, clock=clock),
                 ingest=ingest,
                 indexer=indexer,
+                audit=AuditView(database),
+                trail=trail,
+                sealing=AuditSealing(database, signer, head_path=settings.data_dir / "audit.head", clock=clock),
+                verifying=AuditVerifying(database, signer, head_path=settings.data_dir / "audit.head"),
             )
 
 
@@ -122,11 +140,22 @@ def session_secret(settings: Settings) -> bytes:
     """The key that signs sessions: the one configured, else one made once and kept in the data directory."""
     if settings.auth.secret is not None:
         return settings.auth.secret.get_secret_value().encode()
-    path = settings.data_dir / "session.key"
+    return _kept_secret(settings.data_dir / "session.key", "which ends all sessions")
+
+
+def audit_key(settings: Settings) -> bytes:
+    """The key that signs the audit log: the one configured, else one made once and kept in the data directory."""
+    if settings.audit.key is not None:
+        return settings.audit.key.get_secret_value().encode()
+    return _kept_secret(settings.data_dir / "audit.key", "after which older records cannot be verified")
+
+
+def _kept_secret(path: Path, price: str) -> bytes:
+    """Raises ConfigurationError for a damaged file."""
     _make_secret(path)
     secret = path.read_bytes()
     if len(secret) < SECRET_BYTES:
-        raise ConfigurationError(f"{path} is damaged: remove it to have a new one made, which ends all sessions")
+        raise ConfigurationError(f"{path} is damaged: remove it to have a new one made, {price}")
     return secret
 
 

@@ -27,6 +27,12 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _at_least_32_bytes(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and len(value.get_secret_value().encode()) < 32:
+        raise ValueError("too short: at least 32 bytes")
+    return value
+
+
 class Database(Section):
     """[database]: where everything but bulk bytes lives."""
 
@@ -272,9 +278,27 @@ class Auth(Section):
     @field_validator("secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value().encode()) < 32:
-            raise ValueError("too short: at least 32 bytes")
-        return value
+        return _at_least_32_bytes(value)
+
+
+class Audit(Section):
+    """[audit]: the log of who did what."""
+
+    key: SecretStr | None = Field(
+        default=None,
+        description="signs the records, at least 32 bytes, the same on all hosts; empty: made at first start, in "
+        "data_dir/audit.key. Keep a copy: with another key older records cannot be verified",
+    )
+
+    @field_validator("key", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        return _at_least_32_bytes(value)
 
 
 class Log(Section):
@@ -318,6 +342,7 @@ class Settings(Section):
     scan: Scan = Scan()
     mail: Mail = Mail()
     auth: Auth = Auth()
+    audit: Audit = Audit()
     log: Log = Log()
     tiers: Mapping[TierName, Limits] = Field(default={"free": FREE, "paid": PAID})
 

@@ -113,5 +113,9 @@ async def _mxd(settings: Settings, *, worker: int = 0) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _api(settings: Settings) -> AsyncIterator[None]:
-    async with open_core(settings) as core, serve_http(build_application(core, settings), settings.http.listen):
+    async with (
+        open_core(settings) as core,
+        core.sealing.running(),
+        serve_http(build_application(core, settings), settings.http.listen),
+    ):
         yield

@@ -8,7 +8,7 @@ import typer
 
 from mailkeep import __version__
 from mailkeep.errors import MailkeepError
-from mailkeep_cli import configuration, daemons, database, mail, postfix, scanning, serve, tokens, users
+from mailkeep_cli import audit, configuration, daemons, database, mail, postfix, scanning, serve, tokens, users
 
 EXIT_WRONG = 2
 
@@ -27,6 +27,7 @@ app.command()(daemons.api)
 app.add_typer(database.commands, name="db", help="The database.", no_args_is_help=True)
 app.add_typer(users.commands, name="user", help="Customers and who logs in for them.", no_args_is_help=True)
 app.add_typer(tokens.commands, name="token", help="Tokens for Mailkeep's own services.", no_args_is_help=True)
+app.add_typer(audit.commands, name="audit", help="The audit log.", no_args_is_help=True)
 app.add_typer(configuration.commands, name="config", help="The configuration.", no_args_is_help=True)
 app.add_typer(postfix.commands, name="postfix", help="Postfix in front of mxd.", no_args_is_help=True)
 app.add_typer(scanning.commands, name="scan", help="The malware scanner.", no_args_is_help=True)

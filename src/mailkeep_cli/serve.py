@@ -36,6 +36,7 @@ async def _everything(settings: Settings, *, welcome: bool) -> AsyncIterator[Non
     await upgrade_database(settings)
     async with (
         open_core(settings) as core,
+        core.sealing.running(),
         serve_http(build_application(core, settings), settings.http.listen),
         run_mxd(settings, core, LocalSource(core.recipients), smtp=settings.smtp.enabled),
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from aiohttp import web
@@ -14,7 +14,8 @@ from mailkeep.config import Settings
 from mailkeep.domain.scope import Actor
 from mailkeep.errors import NotAuthenticated, NotFound
 from mailkeep_api.auth import API_TOKEN_PREFIX, actor_of
-from mailkeep_api.keys import ACTOR
+from mailkeep_api.keys import ACTOR, ORIGIN
+from mailkeep_api.noting import noted
 from mailkeep_web.cookies import session_token
 from mailkeep_web.origin import require_same_origin
 from mailkeep_web.visit import MemberVisit, Visit
@@ -33,6 +34,7 @@ class PublicRoute:
 
     method: str
     path: str
+    audit: str
     handler: PublicHandler
 
 
@@ -42,11 +44,12 @@ class MemberRoute:
 
     method: str
     path: str
+    audit: str
     handler: MemberHandler
 
 
 class Routes:
-    """The routes of one module of pages."""
+    """The routes of one module of pages; `audit` is what the audit log calls what is done there."""
 
     def __init__(self) -> None:
         self._routes: list[PublicRoute | MemberRoute] = []
@@ -54,16 +57,16 @@ class Routes:
     def __iter__(self) -> Iterator[PublicRoute | MemberRoute]:
         return iter(self._routes)
 
-    def public(self, method: str, path: str) -> Callable[[PublicHandler], PublicHandler]:
+    def public(self, method: str, path: str, *, audit: str) -> Callable[[PublicHandler], PublicHandler]:
         def declare(handler: PublicHandler) -> PublicHandler:
-            self._routes.append(PublicRoute(method, path, handler))
+            self._routes.append(PublicRoute(method, path, audit, handler))
             return handler
 
         return declare
 
-    def member(self, method: str, path: str) -> Callable[[MemberHandler], MemberHandler]:
+    def member(self, method: str, path: str, *, audit: str) -> Callable[[MemberHandler], MemberHandler]:
         def declare(handler: MemberHandler) -> MemberHandler:
-            self._routes.append(MemberRoute(method, path, handler))
+            self._routes.append(MemberRoute(method, path, audit, handler))
             return handler
 
         return declare
@@ -72,7 +75,7 @@ class Routes:
 def bind(route: PublicRoute | MemberRoute, core: Core, settings: Settings) -> RequestHandler:
     """An aiohttp handler that lets nobody in whom the route does not admit."""
 
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def answer(request: web.Request) -> web.StreamResponse:
         if request.method not in _READING:
             require_same_origin(request, settings)
         if not all(_ID.fullmatch(value) for value in request.match_info.values()):
@@ -82,6 +85,11 @@ def bind(route: PublicRoute | MemberRoute, core: Core, settings: Settings) -> Re
         token, actor = await session_of(request, core, settings)
         return await route.handler(MemberVisit(request, core, settings, actor=actor, token=token))
 
+    quiet = isinstance(route, PublicRoute) and route.method == "GET"
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await noted(request, route.audit, answer(request), quiet=quiet)
+
     return handle
 
 
@@ -90,7 +98,7 @@ async def session_of(request: web.Request, core: Core, settings: Settings) -> tu
     token = session_token(request, settings)
     if not token or token.startswith(API_TOKEN_PREFIX):
         raise NotAuthenticated("no session")
-    request[ACTOR] = await actor_of(core, token)
+    request[ACTOR] = replace(await actor_of(core, token), origin=request[ORIGIN])
     return token, request[ACTOR]
 
 

@@ -11,7 +11,9 @@ from aiohttp import web
 
 from mailkeep.bootstrap import Core
 from mailkeep.config import Settings
+from mailkeep.domain.audit import Origin
 from mailkeep.domain.scope import Actor
+from mailkeep_api.keys import ORIGIN
 from mailkeep_api.problems import MALFORMED, RequestProblem
 from mailkeep_web.rendering import TEMPLATES
 
@@ -25,6 +27,11 @@ class Visit:
     request: web.Request
     core: Core
     settings: Settings
+
+    @property
+    def origin(self) -> Origin:
+        """Where it comes from, for the audit log."""
+        return self.request[ORIGIN]
 
     def page(self, template: str, context: Mapping[str, object], *, status: int = 200) -> web.Response:
         """A whole page, or a part of one, from the template of that name."""

@@ -17,8 +17,8 @@ async def register(call: Call, body: Credentials) -> RegistrationOut:
     """Make an account, its owner and a first address, and log in."""
     if call.settings.auth.registration == "closed":
         raise NotAllowed("registration is closed")
-    registration = await call.core.accounts.register(body.email, body.password)
-    session = await call.core.sessions.open(registration.user)
+    registration = await call.core.accounts.register(body.email, body.password, origin=call.actor.origin)
+    session = await call.core.sessions.open(registration.user, origin=call.actor.origin)
     return RegistrationOut(
         token=session.token,
         expires_at=session.expires_at,
@@ -30,8 +30,8 @@ async def register(call: Call, body: Credentials) -> RegistrationOut:
 @routes.post("/login", scope=PUBLIC, audit="session.open", body=Credentials, returns=SessionOut)
 async def log_in(call: Call, body: Credentials) -> SessionOut:
     """Open a session. The answer does not tell an unknown email address from a wrong password."""
-    user = await call.core.accounts.authenticate(body.email, body.password)
-    session = await call.core.sessions.open(user)
+    user = await call.core.accounts.authenticate(body.email, body.password, origin=call.actor.origin)
+    session = await call.core.sessions.open(user, origin=call.actor.origin)
     account = await call.core.accounts.get(await call.core.sessions.actor(session.token))
     return SessionOut(token=session.token, expires_at=session.expires_at, account=AccountOut.of(account, user))
 

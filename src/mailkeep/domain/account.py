@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from mailkeep.domain.address import Address
-from mailkeep.domain.scope import Scope
+from mailkeep.domain.audit import Origin
+from mailkeep.domain.scope import Actor, Scope
 
 
 class AccountStatus(StrEnum):
@@ -41,6 +42,10 @@ class User:
     email: str
     role: Role
     created_at: datetime
+
+    def acting(self, origin: Origin | None) -> Actor:
+        """This person as the audit log knows them, from the moment before there is a session; without any scope."""
+        return Actor(scopes=frozenset(), account_id=self.account_id, user_id=self.id, origin=origin or Origin())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mailkeep.domain.audit import ActorKind, Origin
 from mailkeep.errors import NotAllowed
 
 
@@ -17,6 +18,7 @@ class Scope(StrEnum):
     ADDRESSES_WRITE = "addresses:write"
     ACCOUNT_READ = "account:read"
     ACCOUNT_WRITE = "account:write"
+    AUDIT_READ = "audit:read"
     POLICY = "policy"
     WORKER = "worker"
     ADMIN = "admin"
@@ -28,13 +30,23 @@ SERVICE_SCOPES = frozenset(Scope) - CUSTOMER_SCOPES
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whoever is behind a call. `account_id` is None for a service, which owns no mail."""
+    """Whoever is behind a call, and where it comes from. `account_id` is None for a service, which owns no mail."""
 
     scopes: frozenset[Scope]
     account_id: str | None = None
     user_id: str | None = None
     session_id: str | None = None
     token_id: str | None = None
+    origin: Origin = field(default_factory=Origin, compare=False)
+
+    @property
+    def kind(self) -> ActorKind:
+        """What the audit log calls it."""
+        if self.user_id is not None:
+            return ActorKind.USER
+        if self.token_id is not None:
+            return ActorKind.SERVICE if self.account_id is None else ActorKind.TOKEN
+        return ActorKind.NOBODY if self.origin.request_id else ActorKind.OPERATOR
 
     def require(self, scope: Scope) -> None:
         """Raises NotAllowed when the actor does not hold `scope`."""
@@ -50,3 +62,8 @@ class Actor:
         if self.account_id is None:
             raise NotAllowed("a service token has no account")
         return self.account_id
+
+
+def operator() -> Actor:
+    """Whoever works on the machine itself, for the audit log; it needs no scope, because no request brings it."""
+    return Actor(scopes=frozenset())

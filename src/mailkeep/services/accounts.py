@@ -9,11 +9,13 @@ from typing import Final
 from mailkeep.config import Settings
 from mailkeep.domain.account import Account, AccountStatus, Registration, Role, User
 from mailkeep.domain.address import Address, AddressStatus
+from mailkeep.domain.audit import Origin
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.ids import new_id
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.errors import InvalidInput, NotAuthenticated
 from mailkeep.services import hints
+from mailkeep.services.audit import AuditTrail
 from mailkeep.services.hints import Hints
 from mailkeep.services.passwords import Passwords
 from mailkeep.storage import accounts, addresses, recipients, users
@@ -26,15 +28,25 @@ class Accounts:
     """Makes customers and recognises the people who log in for them."""
 
     def __init__(
-        self, database: Database, hints: Hints, passwords: Passwords, settings: Settings, *, clock: Clock
+        self,
+        database: Database,
+        trail: AuditTrail,
+        hints: Hints,
+        passwords: Passwords,
+        settings: Settings,
+        *,
+        clock: Clock,
     ) -> None:
         self._database = database
+        self._trail = trail
         self._hints = hints
         self._passwords = passwords
         self._settings = settings
         self._clock = clock
 
-    async def register(self, email: str, password: str, *, tier: str = "free") -> Registration:
+    async def register(
+        self, email: str, password: str, *, tier: str = "free", origin: Origin | None = None
+    ) -> Registration:
         """A new account with its owner and a first address.
 
         Raises InvalidInput for an e-mail address or a password that will not do, Conflict when the e-mail
@@ -59,15 +71,19 @@ class Accounts:
             await accounts.add(connection, account)
             await users.add(connection, user, password_hash=password_hash)
             await addresses.add(connection, address, change_seq=await recipients.next_change(connection))
+            await self._trail.write(connection, user.acting(origin), "account.register", resource=account.id)
         self._hints.notify(hints.RECIPIENTS)
         return Registration(account, user, address)
 
-    async def authenticate(self, email: str, password: str) -> User:
+    async def authenticate(self, email: str, password: str, *, origin: Origin | None = None) -> User:
         """Who this is. Raises NotAuthenticated, after the same time whether the user exists or not."""
         async with self._database.read() as connection:
             found = await users.by_email(connection, email.strip().lower())
         user, password_hash = found or (None, None)
         if not await self._passwords.verify(password_hash, password) or user is None or password_hash is None:
+            nobody = Actor(scopes=frozenset(), origin=origin or Origin())
+            account_id = user.account_id if user is not None else None
+            await self._trail.note(nobody, "session.open", outcome="not-authenticated", account_id=account_id)
             raise NotAuthenticated("the e-mail address or the password is wrong")
         if self._passwords.needs_rehash(password_hash):
             renewed = await self._passwords.hash(password)

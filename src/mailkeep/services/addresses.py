@@ -13,6 +13,7 @@ from mailkeep.domain.ids import new_id
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.errors import InvalidInput, LimitReached, NameReserved, NotFound
 from mailkeep.services import hints
+from mailkeep.services.audit import AuditTrail
 from mailkeep.services.hints import Hints
 from mailkeep.storage import accounts, addresses, recipients
 from mailkeep.storage.database import Database
@@ -23,8 +24,11 @@ MAX_LABEL: Final = 100
 class Addresses:
     """Creates, changes and deletes addresses; every change is in the recipients feed when the call returns."""
 
-    def __init__(self, database: Database, hints: Hints, settings: Settings, *, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, trail: AuditTrail, hints: Hints, settings: Settings, *, clock: Clock
+    ) -> None:
         self._database = database
+        self._trail = trail
         self._hints = hints
         self._settings = settings
         self._clock = clock
@@ -84,6 +88,7 @@ class Addresses:
             if await addresses.count(connection, account_id) >= tier.addresses:
                 raise LimitReached(f"the tier {tier.name} allows {tier.addresses} addresses: delete one first")
             await addresses.add(connection, created, change_seq=await recipients.next_change(connection))
+            await self._trail.write(connection, actor, "address.create", resource=created.id)
         self._hints.notify(hints.RECIPIENTS)
         return created
 
@@ -108,6 +113,7 @@ class Addresses:
                 label=changed.label,
                 status=changed.status,
             )
+            await self._trail.write(connection, actor, "address.update", resource=address_id, detail=changed.status)
         self._hints.notify(hints.RECIPIENTS)
         return changed
 
@@ -121,6 +127,7 @@ class Addresses:
             await addresses.change(
                 connection, account_id, address_id, change_seq=change_seq, changed_at=now, deleted_at=now
             )
+            await self._trail.write(connection, actor, "address.delete", resource=address_id)
         self._hints.notify(hints.RECIPIENTS)
 
     def _wanted(self, address: str | None, local_part: str | None) -> str:

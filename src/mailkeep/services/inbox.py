@@ -16,6 +16,7 @@ from mailkeep.errors import NotFound, Quarantined
 from mailkeep.mail.attachments import served_type
 from mailkeep.mail.sanitise import sanitise
 from mailkeep.services import hints
+from mailkeep.services.audit import AuditTrail
 from mailkeep.services.bundle import bundle
 from mailkeep.services.hints import Hints
 from mailkeep.services.removal import MessageRemoval
@@ -33,9 +34,17 @@ class Inbox:
     """Reads messages, and removes them. Nothing here marks a message as read but `set_read`."""
 
     def __init__(
-        self, database: Database, removal: MessageRemoval, blobs: BlobStore, hints: Hints, *, clock: Clock
+        self,
+        database: Database,
+        trail: AuditTrail,
+        removal: MessageRemoval,
+        blobs: BlobStore,
+        hints: Hints,
+        *,
+        clock: Clock,
     ) -> None:
         self._database = database
+        self._trail = trail
         self._removal = removal
         self._blobs = blobs
         self._hints = hints
@@ -142,12 +151,14 @@ class Inbox:
         async with self._database.write() as connection:
             stored = await messages.get(connection, account_id, message_id)
             await messages.set_read(connection, account_id, message_id, read_at=read_at)
+            detail = "read" if read else "unread"
+            await self._trail.write(connection, actor, "message.update", resource=message_id, detail=detail)
         return replace(stored.summary, read_at=read_at)
 
     async def delete(self, actor: Actor, message_id: str) -> None:
         """Remove a message, and its bytes with the last message that has them. Raises NotFound, NotAllowed."""
-        account_id = actor.owner(Scope.MESSAGES_WRITE)
-        if not await self._removal.remove(account_id, [message_id]):
+        actor.require(Scope.MESSAGES_WRITE)
+        if not await self._removal.remove(actor, [message_id], action="message.delete", resource=message_id):
             raise NotFound(f"no message {message_id}")
 
     async def delete_found(self, actor: Actor, search: Query) -> int:
@@ -163,7 +174,8 @@ class Inbox:
             async with self._database.read() as connection:
                 found, before = await find_page(connection, account_id, query)
             if found:
-                removed += await self._removal.remove(account_id, [message.id for message in found])
+                ids = [message.id for message in found]
+                removed += await self._removal.remove(actor, ids, action="message.delete_found")
         return removed
 
     async def latest_seq(self, actor: Actor) -> int:

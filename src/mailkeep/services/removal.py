@@ -8,8 +8,10 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.clock import Clock
+from mailkeep.domain.scope import Actor, Scope
 from mailkeep.domain.tier import Tier
 from mailkeep.services import hints, ledgers
+from mailkeep.services.audit import AuditTrail
 from mailkeep.services.hints import Hints
 from mailkeep.services.search_indexer import SearchIndexer
 from mailkeep.storage import accounts, blob_deletions, contents, messages
@@ -23,6 +25,7 @@ class MessageRemoval:
     def __init__(
         self,
         database: Database,
+        trail: AuditTrail,
         blobs: BlobStore,
         hints: Hints,
         indexer: SearchIndexer,
@@ -31,16 +34,23 @@ class MessageRemoval:
         clock: Clock,
     ) -> None:
         self._database = database
+        self._trail = trail
         self._blobs = blobs
         self._hints = hints
         self._indexer = indexer
         self._tier_of = tier_of
         self._clock = clock
 
-    async def remove(self, account_id: str, message_ids: Collection[str]) -> int:
-        """Returns how many were there. A call with many takes long: a hundred make a good transaction."""
+    async def remove(self, actor: Actor, message_ids: Collection[str], *, action: str, resource: str = "") -> int:
+        """Returns how many were there. A call with many takes long: a hundred make a good transaction.
+
+        `action` and `resource` are what the audit log calls it. Raises NotAllowed.
+        """
+        account_id = actor.owner(Scope.MESSAGES_WRITE)
         async with self._database.write() as connection:
             removed, crossed, keys = await self._remove_rows(connection, account_id, message_ids)
+            if removed:
+                await self._trail.write(connection, actor, action, resource=resource, detail=f"messages={removed}")
         if crossed:
             self._hints.notify(hints.RECIPIENTS)
         if keys:

@@ -8,10 +8,12 @@ from typing import Final
 import jwt
 
 from mailkeep.domain.account import Role, Session, User
+from mailkeep.domain.audit import Origin
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.ids import new_id
 from mailkeep.domain.scope import CUSTOMER_SCOPES, Actor, Scope
 from mailkeep.errors import NotAuthenticated
+from mailkeep.services.audit import AuditTrail
 from mailkeep.storage import sessions
 from mailkeep.storage.database import Database
 
@@ -31,17 +33,21 @@ _SCOPES: Final = {
 class Sessions:
     """Opens, recognises and closes log-ins."""
 
-    def __init__(self, database: Database, *, secret: bytes, lifetime: timedelta, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, trail: AuditTrail, *, secret: bytes, lifetime: timedelta, clock: Clock
+    ) -> None:
         self._database = database
+        self._trail = trail
         self._secret = secret
         self._lifetime = lifetime
         self._clock = clock
 
-    async def open(self, user: User) -> Session:
+    async def open(self, user: User, *, origin: Origin | None = None) -> Session:
         session_id, now = new_id(), self._clock()
         expires_at = now + self._lifetime
         async with self._database.write() as connection:
             await sessions.add(connection, session_id, user, created_at=now, expires_at=expires_at)
+            await self._trail.write(connection, user.acting(origin), "session.open", resource=session_id)
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
@@ -69,6 +75,7 @@ class Sessions:
             return
         async with self._database.write() as connection:
             await sessions.revoke(connection, actor.account_id, actor.session_id, now=self._clock())
+            await self._trail.write(connection, actor, "session.close", resource=actor.session_id)
 
     def _verified(self, token: str) -> tuple[str, str]:
         if len(token) > MAX_TOKEN:

@@ -11,8 +11,9 @@ from typing import Final
 
 from mailkeep.domain.account import ApiToken
 from mailkeep.domain.clock import Clock
-from mailkeep.domain.scope import SERVICE_SCOPES, Actor, Scope
+from mailkeep.domain.scope import SERVICE_SCOPES, Actor, Scope, operator
 from mailkeep.errors import InvalidInput, NotAuthenticated
+from mailkeep.services.audit import AuditTrail
 from mailkeep.storage import api_tokens
 from mailkeep.storage.api_tokens import SecretHash
 from mailkeep.storage.database import Database
@@ -26,8 +27,9 @@ _DECOY: Final = SecretHash(salt="0" * 32, digest="0" * 64)
 class Tokens:
     """Makes tokens and recognises their holders."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    def __init__(self, database: Database, trail: AuditTrail, *, clock: Clock) -> None:
         self._database = database
+        self._trail = trail
         self._clock = clock
 
     async def create_service(self, name: str, scopes: Collection[Scope]) -> tuple[str, ApiToken]:
@@ -49,6 +51,7 @@ class Tokens:
         )
         async with self._database.write() as connection:
             await api_tokens.add(connection, token, SecretHash(salt, _digest(salt, secret)))
+            await self._trail.write(connection, operator(), "token.create", resource=token_id)
         return f"{PREFIX}{token_id}_{secret}", token
 
     async def actor(self, token: str) -> Actor:

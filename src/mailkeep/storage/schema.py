@@ -243,3 +243,46 @@ blob_deletions = Table(
     Column("queued_at", UtcDateTime, nullable=False, index=True),
     **_MYSQL,
 )
+
+# What was done, by whom: only ever added to. No foreign keys: it outlives whom it is about.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("account_id", Identifier),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor_kind", String(16), nullable=False),
+    Column("actor_id", String(36), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("resource", String(64), nullable=False),
+    Column("detail", String(255), nullable=False),
+    Column("outcome", String(64), nullable=False),
+    Column("request_id", String(36), nullable=False),
+    Column("place_sha256", Sha256Hex, nullable=False),
+    Column("mac", Sha256Hex, nullable=False),
+    Index(None, "account_id", "id"),
+    Index(None, "account_id", "action", "id"),
+    **_MYSQL,
+)
+
+# What is personal of a record. It goes with the account; the record holds its salted hash, and stays provable.
+audit_places = Table(
+    "audit_places",
+    metadata,
+    Column("audit_id", Identifier, primary_key=True),
+    Column("account_id", Identifier, index=True),
+    Column("salt", String(32), nullable=False),
+    Column("client_ip", String(64), nullable=False),
+    Column("user_agent", String(512), nullable=False),
+    **_MYSQL,
+)
+
+# The chain over the records: see services/audit_sealing.py.
+audit_seals = Table(
+    "audit_seals",
+    metadata,
+    Column("seq", BigNumber, primary_key=True, autoincrement=False),
+    Column("audit_id", Identifier, nullable=False, unique=True),
+    Column("hash", Sha256Hex, nullable=False),
+    **_MYSQL,
+)

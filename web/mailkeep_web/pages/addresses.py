@@ -22,12 +22,12 @@ _LIMIT: Final = "Your plan allows no more addresses. Delete one to make room."
 _OTHER: Final = "Something in this form is not right. Check it and send it again."
 
 
-@routes.member("GET", "/addresses")
+@routes.member("GET", "/addresses", audit="address.list")
 async def show(visit: MemberVisit) -> web.StreamResponse:
     return await _page(visit, Form())
 
 
-@routes.member("POST", "/addresses")
+@routes.member("POST", "/addresses", audit="address.create")
 async def create(visit: MemberVisit) -> web.StreamResponse:
     form = await read_form(visit.request)
     try:
@@ -45,7 +45,7 @@ async def create(visit: MemberVisit) -> web.StreamResponse:
     return see_other("/addresses?done=created")
 
 
-@routes.member("POST", "/addresses/{address_id}/label")
+@routes.member("POST", "/addresses/{address_id}/label", audit="address.update")
 async def relabel(visit: MemberVisit) -> web.StreamResponse:
     form = await read_form(visit.request)
     try:
@@ -56,19 +56,19 @@ async def relabel(visit: MemberVisit) -> web.StreamResponse:
     return see_other("/addresses?done=labelled")
 
 
-@routes.member("POST", "/addresses/{address_id}/activate")
+@routes.member("POST", "/addresses/{address_id}/activate", audit="address.update")
 async def activate(visit: MemberVisit) -> web.StreamResponse:
     await visit.core.addresses.update(visit.actor, _address_id(visit), active=True)
     return see_other("/addresses?done=activated")
 
 
-@routes.member("POST", "/addresses/{address_id}/deactivate")
+@routes.member("POST", "/addresses/{address_id}/deactivate", audit="address.update")
 async def deactivate(visit: MemberVisit) -> web.StreamResponse:
     await visit.core.addresses.update(visit.actor, _address_id(visit), active=False)
     return see_other("/addresses?done=deactivated")
 
 
-@routes.member("POST", "/addresses/{address_id}/delete")
+@routes.member("POST", "/addresses/{address_id}/delete", audit="address.delete")
 async def delete(visit: MemberVisit) -> web.StreamResponse:
     await visit.core.addresses.delete(visit.actor, _address_id(visit))
     return see_other("/addresses?done=deleted")

@@ -30,7 +30,7 @@ STREAMS: Final[web.AppKey[Counter[str | None]]] = web.AppKey("streams", Counter)
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-@routes.member("GET", "/inbox/events")
+@routes.member("GET", "/inbox/events", audit="message.events")
 async def events(visit: MemberVisit) -> web.StreamResponse:
     """Ends when the browser leaves, when the session ends, and at once when the server stops."""
     refuse_other_sites(visit.request, visit.settings)

@@ -14,7 +14,7 @@ from mailkeep_web.visit import MemberVisit
 routes: Final = Routes()
 
 
-@routes.member("GET", "/inbox")
+@routes.member("GET", "/inbox", audit="message.list")
 async def inbox(visit: MemberVisit) -> web.StreamResponse:
     mail = await read_list(visit)
     address = mail.shown_address
@@ -23,7 +23,7 @@ async def inbox(visit: MemberVisit) -> web.StreamResponse:
     return await visit.member_page("inbox.html", context, status=422 if mail.filter.error else 200)
 
 
-@routes.member("GET", "/inbox/rows")
+@routes.member("GET", "/inbox/rows", audit="message.list")
 async def rows(visit: MemberVisit) -> web.StreamResponse:
     """The rows newer than the seq `after`; the whole list without it, or when they are too many for one page."""
     after = visit.seq("after")

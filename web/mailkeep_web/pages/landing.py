@@ -13,7 +13,7 @@ from mailkeep_web.visit import Visit, see_other
 routes: Final = Routes()
 
 
-@routes.public("GET", "/")
+@routes.public("GET", "/", audit="page.landing")
 async def landing(visit: Visit) -> web.StreamResponse:
     if await is_member(visit):
         return see_other(HOME)

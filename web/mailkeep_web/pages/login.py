@@ -20,7 +20,7 @@ _WRONG: Final = "The email address or the password is not right."
 _TOO_OFTEN: Final = "Too many attempts. Wait a while, then try again."
 
 
-@routes.public("GET", "/login")
+@routes.public("GET", "/login", audit="page.login")
 async def show(visit: Visit) -> web.StreamResponse:
     wanted = safe_next(visit.request.query.get("next"))
     if await is_member(visit):
@@ -28,11 +28,11 @@ async def show(visit: Visit) -> web.StreamResponse:
     return _page(visit, Form(values={"next": wanted}))
 
 
-@routes.public("POST", "/login")
+@routes.public("POST", "/login", audit="session.open")
 async def log_in(visit: Visit) -> web.StreamResponse:
     form = await read_form(visit.request)
     try:
-        user = await visit.core.accounts.authenticate(form.value("email"), form.value("password"))
+        user = await visit.core.accounts.authenticate(form.value("email"), form.value("password"), origin=visit.origin)
     except NotAuthenticated:
         return _page(visit, form.with_error(WHOLE_FORM, _WRONG), status=401)
     except RateExceeded as error:
@@ -40,11 +40,11 @@ async def log_in(visit: Visit) -> web.StreamResponse:
         response.headers["Retry-After"] = str(error.retry_after_s)
         return response
     response = see_other(safe_next(form.value("next")))
-    set_session(response, await visit.core.sessions.open(user), visit.settings)
+    set_session(response, await visit.core.sessions.open(user, origin=visit.origin), visit.settings)
     return response
 
 
-@routes.member("POST", "/logout")
+@routes.member("POST", "/logout", audit="session.close")
 async def log_out(visit: MemberVisit) -> web.StreamResponse:
     await visit.core.sessions.close(visit.actor)
     response = see_other("/login?done=logged-out")

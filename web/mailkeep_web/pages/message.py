@@ -44,7 +44,7 @@ class SourceStart:
     complete: bool
 
 
-@routes.member("GET", "/messages/{message_id}")
+@routes.member("GET", "/messages/{message_id}", audit="message.view")
 async def show(visit: MemberVisit) -> web.StreamResponse:
     """Opening a message marks it as read. A browser that only fetches ahead, or for another site, does not open it."""
     detail = await _detail(visit)
@@ -111,7 +111,7 @@ async def _first(chunks: AsyncIterator[bytes], count: int) -> bytes:
     return bytes(start[:count])
 
 
-@routes.member("GET", "/messages/{message_id}/html")
+@routes.member("GET", "/messages/{message_id}/html", audit="message.html")
 async def html(visit: MemberVisit) -> web.StreamResponse:
     """The sanitised HTML, for the frame of the message's page."""
     detail = await _detail(visit)
@@ -120,36 +120,36 @@ async def html(visit: MemberVisit) -> web.StreamResponse:
     return frame_document(await visit.core.inbox.safe_html(detail))
 
 
-@routes.member("GET", "/messages/{message_id}/html.txt")
+@routes.member("GET", "/messages/{message_id}/html.txt", audit="message.html")
 async def html_as_received(visit: MemberVisit) -> web.StreamResponse:
     """The HTML as received: text, never a document."""
     return text_document(visit.core.inbox.html_as_received(await _detail(visit)))
 
 
-@routes.member("GET", "/messages/{message_id}/source")
+@routes.member("GET", "/messages/{message_id}/source", audit="message.source")
 async def source(visit: MemberVisit) -> web.StreamResponse:
     return await send_download(visit.request, await visit.core.inbox.source(visit.actor, _message_id(visit)))
 
 
-@routes.member("GET", "/messages/{message_id}/attachments.zip")
+@routes.member("GET", "/messages/{message_id}/attachments.zip", audit="attachment.download_all")
 async def attachments(visit: MemberVisit) -> web.StreamResponse:
     return await send_download(visit.request, await visit.core.inbox.attachments(visit.actor, _message_id(visit)))
 
 
-@routes.member("GET", "/messages/{message_id}/attachments/{attachment_id}")
+@routes.member("GET", "/messages/{message_id}/attachments/{attachment_id}", audit="attachment.download")
 async def attachment(visit: MemberVisit) -> web.StreamResponse:
     attachment_id = visit.request.match_info["attachment_id"]
     download = await visit.core.inbox.attachment(visit.actor, _message_id(visit), attachment_id)
     return await send_download(visit.request, download)
 
 
-@routes.member("POST", "/messages/{message_id}/unread")
+@routes.member("POST", "/messages/{message_id}/unread", audit="message.update")
 async def mark_unread(visit: MemberVisit) -> web.StreamResponse:
     await visit.core.inbox.set_read(visit.actor, _message_id(visit), read=False)
     return see_other("/inbox")
 
 
-@routes.member("POST", "/messages/{message_id}/delete")
+@routes.member("POST", "/messages/{message_id}/delete", audit="message.delete")
 async def delete(visit: MemberVisit) -> web.StreamResponse:
     await visit.core.inbox.delete(visit.actor, _message_id(visit))
     return see_other("/inbox?done=message-deleted")

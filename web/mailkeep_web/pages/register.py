@@ -22,14 +22,14 @@ _PASSWORD: Final = "Use at least 12 characters, and none of the well-known passw
 _OTHER: Final = "Something in this form is not right. Check it and send it again."
 
 
-@routes.public("GET", "/register")
+@routes.public("GET", "/register", audit="page.register")
 async def show(visit: Visit) -> web.StreamResponse:
     if await is_member(visit):
         return see_other(HOME)
     return _page(visit, Form())
 
 
-@routes.public("POST", "/register")
+@routes.public("POST", "/register", audit="account.register")
 async def register(visit: Visit) -> web.StreamResponse:
     if visit.settings.auth.registration == "closed":
         return _page(visit, Form(), status=403)
@@ -38,14 +38,14 @@ async def register(visit: Visit) -> web.StreamResponse:
     if isinstance(registration, Form):
         return _page(visit, registration, status=422)
     response = see_other(HOME)
-    set_session(response, await visit.core.sessions.open(registration.user), visit.settings)
+    set_session(response, await visit.core.sessions.open(registration.user, origin=visit.origin), visit.settings)
     return response
 
 
 async def _register(visit: Visit, form: Form) -> Registration | Form:
     """The new account, or the form with what is wrong in it."""
     try:
-        return await visit.core.accounts.register(form.value("email"), form.value("password"))
+        return await visit.core.accounts.register(form.value("email"), form.value("password"), origin=visit.origin)
     except Conflict:
         return form.with_error("email", _TAKEN)
     except InvalidInput as error:
