@@ -16,6 +16,7 @@ from mailkeep_api.headers import secure_headers
 from mailkeep_api.internal import recipients, refusals
 from mailkeep_api.keys import CORE, OPENAPI, SETTINGS, STOPPING
 from mailkeep_api.openapi import openapi_document
+from mailkeep_api.rates.admission import open_admission, say_standing
 from mailkeep_api.routes import account, addresses, audit, auth, health, messages, reference
 from mailkeep_api.routing import Route
 
@@ -44,6 +45,8 @@ def create_app(core: Core, settings: Settings) -> web.Application:
     app[STOPPING] = asyncio.Event()
     app[OPENAPI] = json.dumps(openapi_document(ROUTES, server_url=settings.public_url)).encode()
     app.on_response_prepare.append(secure_headers(https=settings.public_url.startswith("https://")))
+    app.on_response_prepare.append(say_standing)
+    app.cleanup_ctx.append(open_admission)
     app.on_shutdown.append(_say_that_we_stop)
     for route in ROUTES:
         _add(app, route)

@@ -12,6 +12,7 @@ from mailkeep.domain.scope import Actor
 from mailkeep.errors import NotAuthenticated
 from mailkeep.services import tokens
 from mailkeep_api.keys import ACTOR, CORE, ORIGIN
+from mailkeep_api.rates.admission import admit
 
 API_TOKEN_PREFIX: Final = tokens.PREFIX
 MAX_CREDENTIALS_CHARS: Final = 4096
@@ -20,13 +21,15 @@ MAX_CREDENTIALS_CHARS: Final = 4096
 async def authenticate(request: web.Request) -> Actor:
     """The actor of a request's Authorization header. A room with cookies calls `actor_of` with what it found in them.
 
-    Raises NotAuthenticated.
+    Raises NotAuthenticated; RateExceeded.
     """
-    credentials = bearer_credentials(request)
-    if credentials is None:
-        raise NotAuthenticated("no credentials")
-    actor = await actor_of(request.app[CORE], credentials)
+    try:
+        actor = await actor_of(request.app[CORE], bearer_credentials(request) or "")
+    except NotAuthenticated:
+        await admit(request, None)
+        raise
     request[ACTOR] = replace(actor, origin=request[ORIGIN])
+    await admit(request, actor)
     return request[ACTOR]
 
 

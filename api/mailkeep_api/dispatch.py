@@ -21,6 +21,7 @@ from mailkeep_api.etags import conditional
 from mailkeep_api.keys import CORE, SETTINGS
 from mailkeep_api.noting import noted
 from mailkeep_api.problems import CHALLENGE, NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE, RequestProblem
+from mailkeep_api.rates.admission import admit
 from mailkeep_api.routing import PUBLIC, Access, Call, Route
 from mailkeep_api.validation import validate, validate_query
 
@@ -45,6 +46,7 @@ async def _answer(request: web.Request, route: Route) -> web.StreamResponse:
 async def _authorise(request: web.Request, needed: Scope | Access) -> Actor:
     """Raises NotAuthenticated; NotAllowed for a token where a session is needed; RequestProblem (403)."""
     if needed is PUBLIC:
+        await admit(request, None)
         return nobody(request)
     actor = await authenticate(request)
     if isinstance(needed, Scope):

@@ -15,6 +15,7 @@ from mailkeep.config import Settings
 from mailkeep.domain.audit_signing import AuditSigner
 from mailkeep.domain.clock import Clock, utc_now
 from mailkeep.errors import ConfigurationError
+from mailkeep.services.account_tiers import AccountTiers
 from mailkeep.services.accounts import Accounts
 from mailkeep.services.addresses import Addresses
 from mailkeep.services.audit import AuditTrail
@@ -50,6 +51,7 @@ class Core:
     blobs: BlobStore
     hints: Hints
     accounts: Accounts
+    tiers: AccountTiers
     sessions: Sessions
     tokens: Tokens
     addresses: Addresses
@@ -96,6 +98,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 blobs=blobs,
                 hints=hints,
                 accounts=Accounts(database, trail, hints, Passwords(), settings, clock=clock),
+                tiers=AccountTiers(database, tier_of=settings.tier),
                 sessions=Sessions(
                     database,
                     trail,

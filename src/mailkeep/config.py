@@ -70,6 +70,11 @@ class Http(Section):
         "With https the session cookie is Secure and carries the __Host- prefix",
     )
     max_body_bytes: int = Field(default=MIB, gt=0, description="larger request bodies get 413")
+    public_requests_per_minute: int = Field(
+        default=60,
+        gt=0,
+        description="requests to the API from one client address (of IPv6: one /64) without valid credentials",
+    )
 
 
 class Lmtp(Section):

@@ -24,9 +24,8 @@ from mailkeep.domain.recipient import Recipient
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.errors import ConfigurationError
 from mailkeep.settings_loader import load_settings
-from mailkeep.storage import recipients
+from mailkeep.storage import recipients, shared_counts
 from mailkeep.storage.schema import accounts
-from mailkeep_mxd import redis_rates
 from mailkeep_mxd.listeners import RunningMxd
 from mailkeep_mxd.rates import HOUR_S, Rates, open_rates
 from mxd.conversation import Conversation, conversation
@@ -200,7 +199,7 @@ async def test_without_redis_each_goes_by_its_own_count(house: House, tmp_path: 
 async def test_a_redis_that_was_started_again_counts_again(
     redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_rates, "ASK_AGAIN_S", 0.0)
+    monkeypatch.setattr(shared_counts, "ASK_AGAIN_S", 0.0)
     async with open_rates(counted_in(redis_server)) as one, open_rates(counted_in(redis_server)) as other:
         await one.count([RECIPIENT])
         assert await other.has_room(RECIPIENT)  # so that it has a connection, which will be of no use
