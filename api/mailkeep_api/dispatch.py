@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -18,6 +18,7 @@ from mailkeep.errors import NotAllowed, NotFound
 from mailkeep_api.auth import authenticate, nobody
 from mailkeep_api.body import read_json
 from mailkeep_api.etags import conditional
+from mailkeep_api.idempotency import answered_once
 from mailkeep_api.keys import CORE, SETTINGS
 from mailkeep_api.noting import noted
 from mailkeep_api.problems import CHALLENGE, NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE, RequestProblem
@@ -40,7 +41,14 @@ def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResp
 async def _answer(request: web.Request, route: Route) -> web.StreamResponse:
     actor = await _authorise(request, route.scope)
     call = Call(core=request.app[CORE], settings=request.app[SETTINGS], actor=actor, request=request)
-    return _render(call, route, await route.handler(call, **await _arguments(request, route)))
+    arguments = await _arguments(request, route)
+
+    async def answer() -> web.StreamResponse:
+        return _render(call, route, await route.handler(call, **arguments))
+
+    if route.idempotent:
+        return await answered_once(call, route, arguments.get("body"), answer)
+    return await answer()
 
 
 async def _authorise(request: web.Request, needed: Scope | Access) -> Actor:
@@ -67,8 +75,8 @@ def _require(actor: Actor, scope: Scope) -> None:
         raise RequestProblem(replace(NOT_ALLOWED, detail=detail, headers=headers)) from error
 
 
-async def _arguments(request: web.Request, route: Route) -> dict[str, object]:
-    arguments: dict[str, object] = {}
+async def _arguments(request: web.Request, route: Route) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
     for name in route.path_parameters:
         arguments[name] = request.match_info[name]
         if not _ID.fullmatch(request.match_info[name]):

@@ -68,6 +68,16 @@ UNSUPPORTED_MEDIA_TYPE: Final = Problem(
     415, "unsupported-media-type", "The request body has another type than this takes"
 )
 INVALID: Final = Problem(422, "invalid-input", "Some of the input is not valid")
+KEY_INVALID: Final = Problem(
+    400, "idempotency-key-invalid", "The Idempotency-Key must be one string of 1 to 255 printable ASCII characters"
+)
+KEY_REUSED: Final = Problem(422, "idempotency-key-reused", "This Idempotency-Key was used for another request")
+UNDER_WAY: Final = Problem(
+    409, "under-way", "The first request with this Idempotency-Key is under way", headers={"Retry-After": "1"}
+)
+DONE_ALREADY: Final = Problem(
+    409, "done-already", "This was done when it was first sent, and its answer cannot be given again"
+)
 NOT_AUTHENTICATED: Final = Problem(
     401, "not-authenticated", "Log in, or send a valid token", headers={"WWW-Authenticate": CHALLENGE}
 )
@@ -94,9 +104,10 @@ _TABLE: Final[tuple[tuple[type[Exception], Problem], ...]] = (
     (web.HTTPRequestEntityTooLarge, BODY_TOO_LARGE),
     (web.RequestPayloadError, MALFORMED),
 )
+_OF_KEYS: Final = (KEY_INVALID, KEY_REUSED, UNDER_WAY, DONE_ALREADY)
 KNOWN: Final = {
     problem.slug: problem
-    for problem in (MALFORMED, TOO_SLOW, UNSUPPORTED_MEDIA_TYPE, *(problem for _, problem in _TABLE))
+    for problem in (MALFORMED, TOO_SLOW, UNSUPPORTED_MEDIA_TYPE, *_OF_KEYS, *(problem for _, problem in _TABLE))
 }
 
 # What core refuses, said in our words: the field is all that is taken from the error.

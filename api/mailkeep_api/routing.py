@@ -60,7 +60,11 @@ _PATH_PARAMETER: Final = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A declared route. Raises TypeError when its declaration and its handler's signature disagree."""
+    """A declared route. Raises TypeError when its declaration and its handler's signature disagree.
+
+    `idempotent`: takes an Idempotency-Key. `secret`: its answer holds what is shown once, so it is neither kept nor
+    compressed.
+    """
 
     method: str
     path: str
@@ -72,6 +76,8 @@ class Route:
     query: type[BaseModel] | None = None
     status: int = 200
     etag: bool = False
+    idempotent: bool = False
+    secret: bool = False
     tag: str = ""
 
     def __post_init__(self) -> None:
@@ -105,6 +111,8 @@ class _Optional(TypedDict, total=False):
     query: type[BaseModel]
     status: int
     etag: bool
+    idempotent: bool
+    secret: bool
 
 
 class _Declaration(_Optional):

@@ -24,6 +24,7 @@ from mailkeep.services.audit_verifying import AuditVerifying
 from mailkeep.services.audit_view import AuditView
 from mailkeep.services.delivery_batches import DeliveryBatches
 from mailkeep.services.hints import Hints
+from mailkeep.services.idempotency import Idempotency
 from mailkeep.services.inbox import Inbox
 from mailkeep.services.ingest import Ingest, open_ingest
 from mailkeep.services.passwords import Passwords
@@ -52,6 +53,7 @@ class Core:
     hints: Hints
     accounts: Accounts
     tiers: AccountTiers
+    idempotency: Idempotency
     sessions: Sessions
     tokens: Tokens
     addresses: Addresses
@@ -99,6 +101,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 hints=hints,
                 accounts=Accounts(database, trail, hints, Passwords(), settings, clock=clock),
                 tiers=AccountTiers(database, tier_of=settings.tier),
+                idempotency=Idempotency(database, clock=clock),
                 sessions=Sessions(
                     database,
                     trail,

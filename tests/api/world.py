@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict
 
 from mailkeep.bootstrap import Core, open_core
 from mailkeep.config import Settings
@@ -68,7 +69,7 @@ class World:
 
     async def ask(self, method: str, path: str, caller: Customer | str | None = None, **options: Any) -> Answer:
         """Send a request, with the credentials of a customer or with a token as it is."""
-        headers = dict(options.pop("headers", {}))
+        headers = CIMultiDict(options.pop("headers", {}))
         if caller is not None:
             token = caller.token if isinstance(caller, Customer) else caller
             headers["Authorization"] = f"Bearer {token}"

@@ -21,7 +21,15 @@ async def list_addresses(call: Call, query: AddressQuery) -> AddressList:
     return AddressList(items=tuple(map(AddressOut.of, page)), next=before)
 
 
-@routes.post("", scope=Scope.ADDRESSES_WRITE, audit="address.create", body=AddressIn, returns=AddressOut, status=201)
+@routes.post(
+    "",
+    scope=Scope.ADDRESSES_WRITE,
+    audit="address.create",
+    body=AddressIn,
+    returns=AddressOut,
+    status=201,
+    idempotent=True,
+)
 async def create_address(call: Call, body: AddressIn) -> AddressOut:
     """Create an address; mail sent to it the instant after is received."""
     address = await call.core.addresses.create(

@@ -18,7 +18,8 @@ class Origin:
     """Where a call comes from; without a request it is the operator's own hand.
 
     `written`: a record of it is part of the transaction that changed something. `noted`: a record is on its way.
-    So whoever sees a request off knows whether the log has it.
+    So whoever sees a request off knows whether the log has it. `claim` is the digest of its idempotency key, if it
+    has one (`mailkeep.services.idempotency`).
     """
 
     client_ip: str = ""
@@ -26,6 +27,7 @@ class Origin:
     request_id: str = ""
     written: bool = field(default=False, repr=False)
     noted: bool = field(default=False, repr=False)
+    claim: str = field(default="", repr=False)
 
 
 class ActorKind(StrEnum):

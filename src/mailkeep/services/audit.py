@@ -25,7 +25,7 @@ from mailkeep.domain.ids import new_id
 from mailkeep.domain.scope import Actor
 from mailkeep.errors import Unavailable
 from mailkeep.services.audit_spill import read_spilled, spill
-from mailkeep.storage import audit_log
+from mailkeep.storage import audit_log, idempotency_keys
 from mailkeep.storage.database import Database
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -64,6 +64,8 @@ class AuditTrail:
         """Record what this transaction does. `account_id`: the customer it concerns, where that is not the actor's."""
         record = self._record(actor, action, resource=resource, detail=detail, account_id=account_id)
         await audit_log.add_all(connection, [self._signer.sign(record)])
+        if actor.origin.claim and actor.account_id is not None:
+            await idempotency_keys.mark_done(connection, actor.account_id, actor.origin.claim)
         actor.origin.written = True
 
     async def note(

@@ -286,3 +286,21 @@ audit_seals = Table(
     Column("hash", Sha256Hex, nullable=False),
     **_MYSQL,
 )
+
+# Requests that are done once, however often they are sent: see services/idempotency.py. `is_done` is set in the
+# transaction of the deed itself; status, body and location are the answer, once there is one.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("account_id", Identifier, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("key_sha256", Sha256Hex, primary_key=True),
+    Column("fingerprint", Sha256Hex, nullable=False),
+    Column("claimed_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    Column("is_done", Boolean, nullable=False),
+    Column("status", Integer),
+    Column("body", LongBytes),
+    Column("location", String(255)),
+    Index(None, "account_id", "claimed_at"),
+    **_MYSQL,
+)
