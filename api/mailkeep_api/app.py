@@ -17,7 +17,16 @@ from mailkeep_api.internal import recipients, refusals
 from mailkeep_api.keys import CORE, OPENAPI, SETTINGS, STOPPING
 from mailkeep_api.openapi import openapi_document
 from mailkeep_api.rates.admission import open_admission, say_standing
-from mailkeep_api.routes import account, addresses, audit, auth, health, messages, reference
+from mailkeep_api.routes import (
+    account,
+    addresses,
+    admin,
+    audit,
+    auth,
+    health,
+    messages,
+    reference,
+)
 from mailkeep_api.routing import Route
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -26,6 +35,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *addresses.routes,
     *messages.routes,
     *audit.routes,
+    *admin.routes,
     *reference.routes,
     *recipients.routes,
     *refusals.routes,

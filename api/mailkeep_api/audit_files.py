@@ -11,12 +11,11 @@ from typing import Final
 from aiohttp import web
 
 from mailkeep.domain.audit import AuditRecord
+from mailkeep.domain.spreadsheet import no_formula
 from mailkeep_api.schemas.audit import AuditOut
 
 _COLUMNS: Final = tuple(AuditOut.model_fields)
 _AT_ONCE: Final = 200
-# What a spreadsheet takes for the beginning of a formula (attack case 103).
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def send_audit_file(
@@ -63,8 +62,3 @@ def _rows(records: Sequence[AuditOut]) -> bytes:
         values = record.model_dump(mode="json")
         writer.writerow(no_formula(str(values[name])) for name in _COLUMNS)
     return text.getvalue().encode()
-
-
-def no_formula(value: str) -> str:
-    """The value, with an apostrophe before what a spreadsheet would calculate."""
-    return f"'{value}" if value.startswith(_FORMULA) else value

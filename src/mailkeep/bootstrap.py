@@ -18,6 +18,7 @@ from mailkeep.errors import ConfigurationError
 from mailkeep.services.account_tiers import AccountTiers
 from mailkeep.services.accounts import Accounts
 from mailkeep.services.addresses import Addresses
+from mailkeep.services.administration import Administration
 from mailkeep.services.audit import AuditTrail
 from mailkeep.services.audit_sealing import AuditSealing
 from mailkeep.services.audit_verifying import AuditVerifying
@@ -26,6 +27,7 @@ from mailkeep.services.delivery_batches import DeliveryBatches
 from mailkeep.services.hints import Hints
 from mailkeep.services.idempotency import Idempotency
 from mailkeep.services.inbox import Inbox
+from mailkeep.services.incident import Incident
 from mailkeep.services.ingest import Ingest, open_ingest
 from mailkeep.services.passwords import Passwords
 from mailkeep.services.recipients import RecipientsFeed
@@ -62,6 +64,8 @@ class Core:
     refusals: Refusals
     ingest: Ingest
     indexer: SearchIndexer
+    administration: Administration
+    incident: Incident
     audit: AuditView
     trail: AuditTrail
     sealing: AuditSealing
@@ -123,6 +127,8 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 refusals=Refusals(database, tier_of=settings.tier, clock=clock),
                 ingest=ingest,
                 indexer=indexer,
+                administration=Administration(database, trail, hints, settings),
+                incident=Incident(database, trail, clock=clock),
                 audit=AuditView(database),
                 trail=trail,
                 sealing=AuditSealing(database, signer, head_path=settings.data_dir / "audit.head", clock=clock),

@@ -8,7 +8,20 @@ import typer
 
 from mailkeep import __version__
 from mailkeep.errors import MailkeepError
-from mailkeep_cli import audit, configuration, daemons, database, mail, postfix, scanning, serve, tokens, users
+from mailkeep_cli import (
+    accounts,
+    audit,
+    configuration,
+    daemons,
+    database,
+    incident,
+    mail,
+    postfix,
+    scanning,
+    serve,
+    tokens,
+    users,
+)
 
 EXIT_WRONG = 2
 
@@ -26,7 +39,9 @@ app.command(hidden=True)(daemons.mxd_worker)
 app.command()(daemons.api)
 app.add_typer(database.commands, name="db", help="The database.", no_args_is_help=True)
 app.add_typer(users.commands, name="user", help="Customers and who logs in for them.", no_args_is_help=True)
+app.add_typer(accounts.commands, name="account", help="Customers' accounts.", no_args_is_help=True)
 app.add_typer(tokens.commands, name="token", help="Tokens for Mailkeep's own services.", no_args_is_help=True)
+app.add_typer(incident.commands, name="incident", help="After a break-in.", no_args_is_help=True)
 app.add_typer(audit.commands, name="audit", help="The audit log.", no_args_is_help=True)
 app.add_typer(configuration.commands, name="config", help="The configuration.", no_args_is_help=True)
 app.add_typer(postfix.commands, name="postfix", help="Postfix in front of mxd.", no_args_is_help=True)

@@ -21,7 +21,7 @@ async def all_records(world: World, **query: object) -> list[AuditRecord]:
 
 async def test_every_route_that_fails_leaves_one_record(world: World, ada: Customer) -> None:
     """Of nobody, of somebody who may not, and of somebody who asks for what is not there."""
-    for route in ROUTES:
+    for route in sorted(ROUTES, key=lambda route: route.path.endswith("/logout")):  # her session ends with it
         for caller in (None, ada):
             answer = await world.ask(route.method, path_of(route), caller, json=body_of(route))
             found = await all_records(world)

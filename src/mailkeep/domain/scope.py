@@ -65,5 +65,5 @@ class Actor:
 
 
 def operator() -> Actor:
-    """Whoever works on the machine itself, for the audit log; it needs no scope, because no request brings it."""
-    return Actor(scopes=frozenset())
+    """Whoever works on the machine itself, who holds the database and the keys anyway. No request brings it."""
+    return Actor(scopes=frozenset({Scope.ADMIN}))

@@ -1,0 +1,97 @@
+"""Administration: finding accounts, suspending them, changing what they get. The audit log of the account shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mailkeep.config import Settings
+from mailkeep.domain.account import AccountStatus
+from mailkeep.domain.administration import AccountEntry, AccountFilter, Totals
+from mailkeep.domain.audit import AuditQuery, AuditRecord
+from mailkeep.domain.scope import Actor, Scope
+from mailkeep.errors import ConfigurationError, InvalidInput
+from mailkeep.services import hints
+from mailkeep.services.audit import AuditTrail
+from mailkeep.services.hints import Hints
+from mailkeep.storage import account_directory, accounts, audit_log, recipients
+from mailkeep.storage.database import Database
+
+
+class Administration:
+    """For the scope `admin`. Every method raises NotAllowed without it."""
+
+    def __init__(self, database: Database, trail: AuditTrail, hints: Hints, settings: Settings) -> None:
+        self._database = database
+        self._trail = trail
+        self._hints = hints
+        self._settings = settings
+
+    async def find(self, actor: Actor, wanted: AccountFilter) -> tuple[list[AccountEntry], str | None]:
+        """A page, newest first, and the `before` of the next one."""
+        actor.require(Scope.ADMIN)
+        async with self._database.read() as connection:
+            found = await account_directory.page(connection, replace(wanted, limit=wanted.limit + 1))
+        page = found[: wanted.limit]
+        return page, page[-1].id if len(found) > wanted.limit else None
+
+    async def get(self, actor: Actor, account_id: str) -> AccountEntry:
+        """Raises NotFound. The account's own audit log says that an administrator looked."""
+        actor.require(Scope.ADMIN)
+        async with self._database.read() as connection:
+            entry = await account_directory.get(connection, account_id)
+        await self._trail.note(actor, "admin.account_view", resource=account_id, account_id=account_id)
+        return entry
+
+    async def change(
+        self, actor: Actor, account_id: str, *, tier: str | None = None, status: AccountStatus | None = None
+    ) -> AccountEntry:
+        """Change what is given. A suspended account refuses mail, and nobody can log in to it or use its tokens.
+
+        In force within a second everywhere. Raises NotFound, InvalidInput for a tier that is not configured.
+        """
+        actor.require(Scope.ADMIN)
+        self._require_tier(tier)
+        async with self._database.write() as connection:
+            await accounts.lock(connection, [account_id])
+            before = await account_directory.get(connection, account_id)
+            after = replace(before, tier=tier or before.tier, status=status or before.status)
+            await account_directory.change(connection, account_id, tier=after.tier, status=after.status)
+            await recipients.touch_account(connection, account_id)
+            await self._trail.write(
+                connection,
+                actor,
+                "admin.account_update",
+                resource=account_id,
+                detail=f"tier={after.tier} status={after.status.value}",
+                account_id=account_id,
+            )
+        self._hints.notify(hints.RECIPIENTS)
+        return after
+
+    async def totals(self, actor: Actor) -> Totals:
+        actor.require(Scope.ADMIN)
+        async with self._database.read() as connection:
+            return await account_directory.totals(connection)
+
+    async def audit(
+        self, actor: Actor, query: AuditQuery, *, account_id: str | None = None
+    ) -> tuple[list[AuditRecord], str | None]:
+        """A page of everybody's records, or of one account's, newest first, and the `before` of the next one."""
+        actor.require(Scope.ADMIN)
+        wanted = replace(query, limit=query.limit + 1)
+        async with self._database.read() as connection:
+            found: Sequence[AuditRecord] = (
+                await audit_log.platform_page(connection, wanted)
+                if account_id is None
+                else await audit_log.page(connection, account_id, wanted)
+            )
+        page = list(found[: query.limit])
+        return page, page[-1].id if len(found) > query.limit else None
+
+    def _require_tier(self, tier: str | None) -> None:
+        try:
+            if tier is not None:
+                self._settings.tier(tier)
+        except ConfigurationError as error:
+            raise InvalidInput("not one of the configured tiers", field="tier") from error
