@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -17,6 +18,14 @@ async def all_records(world: World, **query: object) -> list[AuditRecord]:
     await world.core.trail.flush()
     async with world.core.database.read() as connection:
         return await audit_log.platform_page(connection, AuditQuery(limit=1000, **query))  # type: ignore[arg-type]
+
+
+async def soon(world: World, action: str) -> list[AuditRecord]:
+    """What is streamed is recorded when the last byte is out, which the client may see first."""
+    async with asyncio.timeout(5):
+        while not (found := await all_records(world, action=action)):
+            await asyncio.sleep(0.01)
+    return found
 
 
 async def test_every_route_that_fails_leaves_one_record(world: World, ada: Customer) -> None:
@@ -72,7 +81,7 @@ async def test_reading_is_recorded_with_where_it_came_from(world: World, ada: Cu
     headers = {"User-Agent": "Mozilla/5.0 caf\u00e9"}
     for path, action in (("", "message.view"), ("/source", "message.source"), ("/structure", "message.structure")):
         await world.ask("GET", f"/api/v1/messages/{message}{path}", ada, headers=headers)
-        (record,) = await all_records(world, action=action)
+        (record,) = await soon(world, action)
         assert (record.resource, record.outcome, record.account_id) == (message, "done", ada.account_id)
         assert record.place is not None
         assert record.place.client_ip == "127.0.0.1"
