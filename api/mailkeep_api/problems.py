@@ -116,7 +116,7 @@ _FIELD_MESSAGES: Final = {
     "email": "must be an email address",
     "label": "is too long, or holds control characters",
     "local_part": "must be letters, digits, dots and hyphens, without a subaddress",
-    "password": "must have at least 12 characters, and not be one of the common passwords",
+    "password": "must have 12 characters or more, at most 1,024 bytes, and not be one of the common passwords",
 }
 
 

@@ -29,6 +29,7 @@ from mailkeep.services.idempotency import Idempotency
 from mailkeep.services.inbox import Inbox
 from mailkeep.services.incident import Incident
 from mailkeep.services.ingest import Ingest, open_ingest
+from mailkeep.services.lockout import Lockout
 from mailkeep.services.passwords import Passwords
 from mailkeep.services.recipients import RecipientsFeed
 from mailkeep.services.refusals import Refusals
@@ -85,6 +86,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         indexer = SearchIndexer(database, clock=clock)
         signer = AuditSigner(audit_key(settings))
         trail = AuditTrail(database, signer, spill_dir=settings.data_dir / "audit-pending", clock=clock)
+        lockout = Lockout(database, registrations_per_hour=settings.auth.registrations_per_hour, clock=clock)
         batches = DeliveryBatches(database, hints, indexer, tier_of=settings.tier)
         async with (
             indexer.running(),
@@ -103,7 +105,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 database=database,
                 blobs=blobs,
                 hints=hints,
-                accounts=Accounts(database, trail, hints, Passwords(), settings, clock=clock),
+                accounts=Accounts(database, trail, hints, Passwords(), lockout, settings, clock=clock),
                 tiers=AccountTiers(database, tier_of=settings.tier),
                 idempotency=Idempotency(database, clock=clock),
                 sessions=Sessions(

@@ -271,6 +271,9 @@ class Auth(Section):
     registration: Literal["open", "closed"] = Field(
         default="open", description="closed: only `mailkeep user create` makes accounts"
     )
+    registrations_per_hour: int = Field(
+        default=20, gt=0, description="how many accounts one client address may ask for in an hour; beyond it, 429"
+    )
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(), description="networks whose X-Forwarded-For is believed"
     )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from api.world import PASSWORD, Customer, World
+import pytest
+
+from api.world import PASSWORD, Customer, World, open_world, settings_in
 from mailkeep.domain.scope import CUSTOMER_SCOPES, SERVICE_SCOPES
+from mailkeep.services.lockout import WITH_CLIENT
 from mailkeep_api.app import ROUTES
 from mailkeep_api.routing import PUBLIC, Route
 
@@ -98,29 +102,76 @@ async def test_a_list_holds_ones_own_alone(world: World, ada: Customer, bob: Cus
 
 async def test_register_log_in_and_log_out(world: World) -> None:
     credentials = {"email": "Grace@Example.org", "password": PASSWORD}
-    made = (await world.ask("POST", "/api/v1/auth/register", json=credentials)).json
-    assert set(made) == {"token", "token_type", "expires_at", "account", "address"}
-    assert made["token_type"] == "bearer"
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", made["expires_at"])
-    assert made["address"]["address"].endswith("@mail.test")
-
-    again = await world.ask("POST", "/api/v1/auth/register", json=credentials)
-    assert again.is_problem(409, "conflict")
+    made = await world.ask("POST", "/api/v1/auth/register", json=credentials)
+    assert (made.status, set(made.json)) == (202, {"status", "detail"})
 
     opened = await world.ask("POST", "/api/v1/auth/login", json=credentials)
     assert opened.status == 200
+    assert set(opened.json) == {"token", "token_type", "expires_at", "account"}
+    assert opened.json["token_type"] == "bearer"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", opened.json["expires_at"])
     token = opened.json["token"]
+    (address,) = (await world.ask("GET", "/api/v1/addresses", token)).json["items"]
+    assert address["address"].endswith("@mail.test")
     account = (await world.ask("GET", "/api/v1/account", token)).json
     assert account == opened.json["account"]
     assert (account["tier"], account["status"], account["role"]) == ("free", "active", "owner")
 
+    other = (await world.ask("POST", "/api/v1/auth/login", json=credentials)).json["token"]
     assert (await world.ask("POST", "/api/v1/auth/logout", token)).status == 204
     assert (await world.ask("GET", "/api/v1/account", token)).is_problem(401, "not-authenticated")
-    assert (await world.ask("GET", "/api/v1/account", made["token"])).status == 200
+    assert (await world.ask("GET", "/api/v1/account", other)).status == 200
+
+
+async def test_registering_tells_nobody_who_has_an_account(world: World, ada: Customer) -> None:
+    before = (await world.ask("GET", "/api/v1/account", ada)).body
+    answers = [
+        await world.ask("POST", "/api/v1/auth/register", json={"email": email, "password": "some other password"})
+        for email in (ada.email, "eve@example.org")
+    ]
+    taken, free = ((answer.status, answer.body, sorted(answer.headers)) for answer in answers)
+    assert taken == free
+    assert (await world.ask("GET", "/api/v1/account", ada)).body == before
+    for email, status in ((ada.email, 401), ("eve@example.org", 200)):
+        credentials = {"email": email, "password": "some other password"}
+        assert (await world.ask("POST", "/api/v1/auth/login", json=credentials)).status == status
 
 
 async def test_a_wrong_log_in_tells_nothing(world: World, ada: Customer) -> None:
-    known = await world.ask("POST", "/api/v1/auth/login", json={"email": ada.email, "password": "not the password"})
-    unknown = await world.ask("POST", "/api/v1/auth/login", json={"email": "x@example.org", "password": "not the one"})
-    assert known.is_problem(401, "not-authenticated")
-    assert {**known.json, "request_id": ""} == {**unknown.json, "request_id": ""}
+    answers = {
+        email: [
+            await world.ask("POST", "/api/v1/auth/login", json={"email": email, "password": "not the password"})
+            for _ in range(6)
+        ]
+        for email in (ada.email, "x@example.org")
+    }
+    known, unknown = answers.values()
+    assert known[0].is_problem(401, "not-authenticated")
+    for one, other in zip(known, unknown, strict=True):
+        assert {**one.json, "request_id": ""} == {**other.json, "request_id": ""}
+        assert sorted(one.headers) == sorted(other.headers)
+    assert known[5].is_problem(429, "rate-exceeded")
+    assert int(known[5].headers["Retry-After"]) == int(unknown[5].headers["Retry-After"]) == 1
+
+
+@pytest.mark.parametrize("password", ["x" * 1_025, "\u00e9" * 600])
+async def test_attack_092_a_password_longer_than_any(world: World, ada: Customer, password: str) -> None:
+    for email in (ada.email, "x@example.org"):
+        answer = await world.ask("POST", "/api/v1/auth/login", json={"email": email, "password": password})
+        assert answer.is_problem(422, "invalid-input")
+        assert [error["field"] for error in answer.json["errors"]] == ["password"]
+
+
+async def test_attack_092_one_client_after_another_behind_a_proxy(tmp_path: Path) -> None:
+    """Each is counted for itself; what a client writes into X-Forwarded-For counts for nothing (attack 95)."""
+    settings = settings_in(tmp_path, auth={"trusted_proxies": ["127.0.0.0/8"]})
+
+    async def guess(world: World, number: int, ip: str) -> int:
+        body = {"email": f"{number}@example.org", "password": "wrong"}
+        headers = {"X-Forwarded-For": f"203.0.113.{number}, {ip}"}
+        return (await world.ask("POST", "/api/v1/auth/login", json=body, headers=headers)).status
+
+    async with open_world(settings) as world:
+        got = [await guess(world, number, "198.51.100.7") for number in range(WITH_CLIENT.free + 1)]
+        assert got == [401] * WITH_CLIENT.free + [429]
+        assert await guess(world, 99, "198.51.100.8") == 401

@@ -49,7 +49,6 @@ async def test_no_password(core: Core, password: str) -> None:
         ("alice@customer.test", PASSWORD + "x"),
         ("alice@customer.test", ""),
         ("nobody@customer.test", PASSWORD),
-        ("alice@customer.test", "x" * 1_000_000),
         ("alice@customer.test", "\ud800"),
     ],
 )

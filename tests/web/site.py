@@ -77,7 +77,11 @@ class Visitor:
             return Page(answer.status, answer.headers.copy(), await answer.read(), cookie)
 
     async def register(self, email: str) -> None:
-        page = await self.post("/register", {"email": email, "password": PASSWORD})
+        """And log in."""
+        form = {"email": email, "password": PASSWORD}
+        page = await self.post("/register", form)
+        assert (page.status, page.location) == (303, "/login?done=registered"), page.text
+        page = await self.post("/login", form)
         assert (page.status, page.location) == (303, "/inbox"), page.text
 
     @property

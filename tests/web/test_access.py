@@ -61,7 +61,9 @@ async def test_with_a_public_url_only_that_origin_is_ours(tmp_path: Path) -> Non
     async with open_site(settings) as site, visitor_of(site) as visitor:
         form = {"email": "ada@example.org", "password": PASSWORD}
         assert (await visitor.post("/register", form)).status == 403
-        page = await visitor.post("/register", form, headers={"Origin": "https://mail.example.org"})
+        origin = {"Origin": "https://mail.example.org"}
+        assert (await visitor.post("/register", form, headers=origin)).status == 303
+        page = await visitor.post("/login", form, headers=origin)
     assert page.status == 303
     name, _, rest = page.set_cookie.partition("=")
     assert name == "__Host-mailkeep"
@@ -71,7 +73,9 @@ async def test_with_a_public_url_only_that_origin_is_ours(tmp_path: Path) -> Non
 
 
 async def test_on_loopback_the_cookie_works_without_https(stranger: Visitor) -> None:
-    page = await stranger.post("/register", {"email": "ada@example.org", "password": PASSWORD})
+    form = {"email": "ada@example.org", "password": PASSWORD}
+    assert not (await stranger.post("/register", form)).set_cookie
+    page = await stranger.post("/login", form)
     name, _, rest = page.set_cookie.partition("=")
     attributes = set(rest.split("; "))
     assert name == "mailkeep"
@@ -117,6 +121,26 @@ async def test_a_wrong_password_and_an_unknown_address_look_the_same(stranger: V
     assert wrong.text.replace("ada@", "eve@") == unknown.text
     assert wrong.value_of("email") == "ada@example.org"
     assert "not her password" not in wrong.text
+
+
+async def test_attack_092_the_log_in_page_says_when_it_is_enough(stranger: Visitor) -> None:
+    form = {"email": "eve@example.org", "password": "not her password"}
+    assert [(await stranger.post("/login", form)).status for _ in range(5)] == [401] * 5
+    page = await stranger.post("/login", form)
+    assert (page.status, page.headers["Retry-After"]) == (429, "1")
+    assert "Too many attempts" in page.text
+    page = await stranger.post("/login", {**form, "password": "x" * 1_025})
+    assert (page.status, page.error_of("password")) == (422, "No password is that long.")
+
+
+async def test_attack_092_the_registration_page_says_when_it_is_enough(tmp_path: Path) -> None:
+    settings = site_settings(tmp_path, auth={"registrations_per_hour": 1})
+    async with open_site(settings) as site, visitor_of(site) as visitor:
+        form = {"email": "eve@example.org", "password": PASSWORD}
+        assert (await visitor.post("/register", form)).status == 303
+        page = await visitor.post("/register", form)
+        assert (page.status, "Retry-After" in page.headers) == (429, True)
+        assert "Too many accounts" in page.text
 
 
 async def test_attack_089_logged_out_is_logged_out(ada: Visitor) -> None:

@@ -231,7 +231,6 @@ async def test_a_label_that_cannot_be_is_kept_and_explained(ada: Visitor) -> Non
         ({"email": "", "password": PASSWORD}, "email", "This is not an email address"),
         ({"email": "eve@example.org", "password": "short"}, "password", "Use at least 12 characters"),
         ({"email": "eve@example.org"}, "password", "Use at least 12 characters"),
-        ({"email": "ada@example.org", "password": PASSWORD}, "email", "There is an account"),
     ],
 )
 async def test_registration_says_what_is_wrong_and_keeps_the_rest(
@@ -244,6 +243,18 @@ async def test_registration_says_what_is_wrong_and_keeps_the_rest(
     assert page.value_of("password") == ""
     assert PASSWORD not in page.text
     assert not page.set_cookie
+
+
+async def test_registration_does_not_tell_who_has_an_account(ada: Visitor, stranger: Visitor) -> None:
+    addresses = await ada.address()
+    for email in ("eve@example.org", "ada@example.org"):
+        page = await stranger.post("/register", {"email": email, "password": "another river bends once"})
+        assert (page.status, page.location, page.body) == (303, "/login?done=registered", b"")
+    assert "You can log in now" in (await stranger.get(page.location)).text
+    form = {"email": "ada@example.org", "password": "another river bends once"}
+    assert (await stranger.post("/login", form)).status == 401
+    assert (await stranger.post("/login", {**form, "password": PASSWORD})).location == "/inbox"
+    assert await stranger.address() == addresses
 
 
 async def test_errors_are_pages_here_and_problems_in_the_api(ada: Visitor) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from mailkeep.domain.account import Account, Role, User
-from mailkeep_api.schemas.addresses import AddressOut
 from mailkeep_api.schemas.shapes import In, Instant, Out
+
+REGISTERED: Final = "Log in now. If this email address had an account before, nothing of it has changed."
 
 
 class Credentials(In):
@@ -48,5 +49,8 @@ class SessionOut(Out):
     account: AccountOut
 
 
-class RegistrationOut(SessionOut):
-    address: AddressOut
+class RegisteredOut(Out):
+    """The same for everybody: whether the e-mail address had an account already is not told."""
+
+    status: Literal["registered"] = "registered"
+    detail: str = REGISTERED

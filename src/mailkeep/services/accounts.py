@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 import uuid
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.config import Settings
 from mailkeep.domain.account import Account, AccountStatus, Registration, Role, User
@@ -13,11 +17,12 @@ from mailkeep.domain.audit import Origin
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.ids import new_id
 from mailkeep.domain.scope import Actor, Scope
-from mailkeep.errors import InvalidInput, NotAuthenticated
+from mailkeep.errors import Conflict, InvalidInput, NotAuthenticated
 from mailkeep.services import hints
 from mailkeep.services.audit import AuditTrail
 from mailkeep.services.hints import Hints
-from mailkeep.services.passwords import Passwords
+from mailkeep.services.lockout import Attempt, Lockout
+from mailkeep.services.passwords import Passwords, check_length, check_strength
 from mailkeep.storage import accounts, addresses, recipients, users
 from mailkeep.storage.database import Database
 
@@ -33,6 +38,7 @@ class Accounts:
         trail: AuditTrail,
         hints: Hints,
         passwords: Passwords,
+        lockout: Lockout,
         settings: Settings,
         *,
         clock: Clock,
@@ -41,52 +47,78 @@ class Accounts:
         self._trail = trail
         self._hints = hints
         self._passwords = passwords
+        self._lockout = lockout
         self._settings = settings
         self._clock = clock
 
     async def register(
         self, email: str, password: str, *, tier: str = "free", origin: Origin | None = None
     ) -> Registration:
-        """A new account with its owner and a first address.
+        """A new account with its owner and a first address: the operator's way, which says what is wrong.
 
         Raises InvalidInput for an e-mail address or a password that will not do, Conflict when the e-mail
         address has an account already, ConfigurationError for a tier that is not configured.
         """
-        self._settings.tier(tier)
-        email = canonical_email(email)
-        password_hash = await self._passwords.hash(password)
-        now = self._clock()
-        account = Account(id=new_id(), tier=tier, status=AccountStatus.ACTIVE, storage_bytes=0, created_at=now)
-        user = User(id=new_id(), account_id=account.id, email=email, role=Role.OWNER, created_at=now)
-        address = Address(
-            id=new_id(),
-            account_id=account.id,
-            address=f"{uuid.uuid4()}@{self._settings.mail.domain}",
-            label="",
-            status=AddressStatus.ACTIVE,
-            created_at=now,
-            changed_at=now,
-        )
+        made, password_hash = await self._prepare(email, password, tier)
         async with self._database.write() as connection:
-            await accounts.add(connection, account)
-            await users.add(connection, user, password_hash=password_hash)
-            await addresses.add(connection, address, change_seq=await recipients.next_change(connection))
-            await self._trail.write(connection, user.acting(origin), "account.register", resource=account.id)
+            await self._add(connection, made, password_hash, origin)
         self._hints.notify(hints.RECIPIENTS)
-        return Registration(account, user, address)
+        return made
+
+    async def sign_up(self, email: str, password: str, *, origin: Origin) -> None:
+        """Register as `register` does, or do nothing when the e-mail address has an account already.
+
+        Which of the two it was is not told, and takes the same work: the password is hashed, and what an account
+        consists of is written, to be taken back if need be. Mailkeep sends no mail, so what remains is this: whoever
+        registers an address with a password of his own and can log in with it afterwards knows that it was free, and
+        who cannot, that it was taken. That is why registrations are limited for each client, and log-ins too.
+
+        Raises InvalidInput as `register` does, RateExceeded when the client has registered too often.
+        """
+        made, password_hash = await self._prepare(email, password, "free")
+        async with self._database.write() as connection:
+            await self._lockout.count_registration(connection, origin.client_ip)
+            taken = await users.by_email(connection, made.user.email)
+            user = replace(made.user, email=f"{made.user.id}@taken.invalid") if taken else made.user
+            # Somebody may register the same address at the same moment: the table decides, with a Conflict.
+            with suppress(Conflict):
+                async with connection.begin_nested() as savepoint:
+                    await self._add(connection, replace(made, user=user), password_hash, origin)
+                    if taken:
+                        await savepoint.rollback()
+        if taken:  # its owner may know that somebody tried
+            origin.written = False
+            await self._trail.note(
+                nobody(origin), "account.register", outcome="conflict", account_id=taken[0].account_id
+            )
+        self._hints.notify(hints.RECIPIENTS)
 
     async def authenticate(self, email: str, password: str, *, origin: Origin | None = None) -> User:
-        """Who this is. Raises NotAuthenticated, after the same time whether the user exists or not."""
-        async with self._database.read() as connection:
-            found = await users.by_email(connection, email.strip().lower())
-        user, password_hash = found or (None, None)
-        if not await self._passwords.verify(password_hash, password) or user is None or password_hash is None:
-            nobody = Actor(scopes=frozenset(), origin=origin or Origin())
-            account_id = user.account_id if user is not None else None
-            await self._trail.note(nobody, "session.open", outcome="not-authenticated", account_id=account_id)
-            raise NotAuthenticated("the e-mail address or the password is wrong")
-        if self._passwords.needs_rehash(password_hash):
-            renewed = await self._passwords.hash(password)
+        """Who this is.
+
+        Raises NotAuthenticated, after the same work whether the user exists or not; InvalidInput for a password
+        longer than any; RateExceeded after too many failures (see `Lockout`), Unavailable when too many log in.
+        """
+        check_length(password)
+        origin = origin or Origin()
+        attempt = Attempt.of(email, origin.client_ip)
+        async with self._database.read() as connection:  # who has to wait takes nobody's turn
+            await self._lockout.check(connection, attempt)
+        async with self._passwords.turn() as hasher:
+            async with self._database.read() as connection:  # those before may have failed: no more guesses at once
+                await self._lockout.check(connection, attempt)
+                found = await users.by_email(connection, email.strip().lower())
+            user, password_hash = found or (None, None)
+            if not await hasher.verify(password_hash, password) or user is None or password_hash is None:
+                account_id = user.account_id if user is not None else None
+                await self._trail.note(
+                    nobody(origin), "session.open", outcome="not-authenticated", account_id=account_id
+                )
+                await self._lockout.failed(attempt)
+                raise NotAuthenticated("the e-mail address or the password is wrong")
+            renewed = await hasher.hash(password) if hasher.needs_rehash(password_hash) else None
+        await self._lockout.succeeded(attempt)
+        if renewed is not None:
             async with self._database.write() as connection:
                 await users.set_password_hash(connection, user, renewed)
         return user
@@ -102,6 +134,41 @@ class Accounts:
         account_id = actor.owner(Scope.ACCOUNT_READ)
         async with self._database.read() as connection:
             return await users.get(connection, account_id, actor.user_id or "")
+
+    async def _prepare(self, email: str, password: str, tier: str) -> tuple[Registration, str]:
+        """What an account consists of, not stored yet, and the hash of the password."""
+        self._settings.tier(tier)
+        email = canonical_email(email)
+        check_strength(password)
+        async with self._passwords.turn() as hasher:
+            password_hash = await hasher.hash(password)
+        now = self._clock()
+        account = Account(id=new_id(), tier=tier, status=AccountStatus.ACTIVE, storage_bytes=0, created_at=now)
+        user = User(id=new_id(), account_id=account.id, email=email, role=Role.OWNER, created_at=now)
+        address = Address(
+            id=new_id(),
+            account_id=account.id,
+            address=f"{uuid.uuid4()}@{self._settings.mail.domain}",
+            label="",
+            status=AddressStatus.ACTIVE,
+            created_at=now,
+            changed_at=now,
+        )
+        return Registration(account, user, address), password_hash
+
+    async def _add(
+        self, connection: AsyncConnection, made: Registration, password_hash: str, origin: Origin | None
+    ) -> None:
+        """Raises Conflict when the e-mail address is taken."""
+        await accounts.add(connection, made.account)
+        await users.add(connection, made.user, password_hash=password_hash)
+        await addresses.add(connection, made.address, change_seq=await recipients.next_change(connection))
+        await self._trail.write(connection, made.user.acting(origin), "account.register", resource=made.account.id)
+
+
+def nobody(origin: Origin) -> Actor:
+    """Somebody who could not be recognised, for the audit log."""
+    return Actor(scopes=frozenset(), origin=origin)
 
 
 def canonical_email(email: str) -> str:

@@ -3,51 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from mailkeep.errors import InvalidInput
+from mailkeep.errors import InvalidInput, Unavailable
 from mailkeep.services.common_passwords import COMMON
-
-Result = TypeVar("Result")
 
 MIN_LENGTH: Final = 12
 MAX_BYTES: Final = 1024
 # Each hash takes 64 MiB for some tens of milliseconds: more at once would be a way to hurt us.
 MAX_PARALLEL: Final = 4
+# Whoever comes when so many wait would wait for seconds.
+MAX_WAITING: Final = 64
 
 
-class Passwords:
-    """Hashes and verifies; with argon2-cffi's defaults (RFC 9106's second profile), above OWASP's minimum."""
+class Hasher:
+    """Argon2id with argon2-cffi's defaults (RFC 9106's second profile), above OWASP's minimum; in threads."""
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
-        self._room = asyncio.Semaphore(MAX_PARALLEL)
         # Verified when the user is unknown, so that the answer takes as long as for a known one.
         self._decoy: str | None = None
 
     async def hash(self, password: str) -> str:
-        """Raises InvalidInput for a password that is too short, too long, or among the most common."""
-        check_strength(password)
-        return await self._in_thread(self._hash, password)
+        """Of any password: see `check_strength`."""
+        return await asyncio.to_thread(self._hasher.hash, _bytes(password))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether they belong together. None stands for an unknown user: always False, in the same time."""
-        if len(_bytes(password)) > MAX_BYTES:
-            return False
         if self._decoy is None:
-            self._decoy = await self._in_thread(self._hash, "a password that nobody has")
-        fits = await self._in_thread(self._verify, password_hash or self._decoy, password)
+            self._decoy = await self.hash("a password that nobody has")
+        fits = await asyncio.to_thread(self._verify, password_hash or self._decoy, password)
         return fits and password_hash is not None
 
     def needs_rehash(self, password_hash: str) -> bool:
         return self._hasher.check_needs_rehash(password_hash)
-
-    def _hash(self, password: str) -> str:
-        return self._hasher.hash(_bytes(password))
 
     def _verify(self, password_hash: str, password: str) -> bool:
         try:
@@ -55,19 +49,44 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _in_thread(self, call: Callable[..., Result], *args: str) -> Result:
-        async with self._room:
-            return await asyncio.to_thread(call, *args)
+
+class Passwords:
+    """Gives turns at the hasher."""
+
+    def __init__(self) -> None:
+        self._hasher = Hasher()
+        self._room = asyncio.Semaphore(MAX_PARALLEL)
+        self._waiting = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Hasher]:
+        """The hasher, for one hash at a time. Raises Unavailable when too many wait for their turn already."""
+        if self._waiting >= MAX_WAITING:
+            raise Unavailable("too many passwords wait to be hashed")
+        self._waiting += 1
+        try:
+            await self._room.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield self._hasher
+        finally:
+            self._room.release()
 
 
 def check_strength(password: str) -> None:
     """Raises InvalidInput. No rules of composition: length, and not what everybody tries first (NIST SP 800-63B)."""
     if len(password) < MIN_LENGTH:
         raise InvalidInput(f"too short: at least {MIN_LENGTH} characters", field="password")
-    if len(_bytes(password)) > MAX_BYTES:
-        raise InvalidInput(f"too long: at most {MAX_BYTES} bytes", field="password")
+    check_length(password)
     if password.lower() in COMMON or len(set(password)) < 4:
         raise InvalidInput("too common: it is among the first that anybody tries", field="password")
+
+
+def check_length(password: str) -> None:
+    """Raises InvalidInput for a password too long to be hashed: it is nobody's."""
+    if len(password) > MAX_BYTES or len(_bytes(password)) > MAX_BYTES:
+        raise InvalidInput(f"too long: at most {MAX_BYTES} bytes", field="password")
 
 
 def _bytes(password: str) -> bytes:

@@ -304,3 +304,14 @@ idempotency_keys = Table(
     Index(None, "account_id", "claimed_at"),
     **_MYSQL,
 )
+
+# Failed log-ins and registrations, by a digest of who tried: see services/lockout.py. No customer's data.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("digest", Sha256Hex, primary_key=True),
+    Column("tries", Integer, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    **_MYSQL,
+)

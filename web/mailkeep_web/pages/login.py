@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from mailkeep.errors import NotAuthenticated, RateExceeded
+from mailkeep.errors import InvalidInput, NotAuthenticated, RateExceeded
 from mailkeep_web.cookies import clear_session, set_session
 from mailkeep_web.forms import WHOLE_FORM, Form, read_form
 from mailkeep_web.next_path import safe_next
@@ -17,6 +17,7 @@ routes: Final = Routes()
 
 # One text for an unknown address and for a wrong password: it must not tell who has an account.
 _WRONG: Final = "The email address or the password is not right."
+_TOO_LONG: Final = "No password is that long."
 _TOO_OFTEN: Final = "Too many attempts. Wait a while, then try again."
 
 
@@ -33,6 +34,8 @@ async def log_in(visit: Visit) -> web.StreamResponse:
     form = await read_form(visit.request)
     try:
         user = await visit.core.accounts.authenticate(form.value("email"), form.value("password"), origin=visit.origin)
+    except InvalidInput:
+        return _page(visit, form.with_error("password", _TOO_LONG), status=422)
     except NotAuthenticated:
         return _page(visit, form.with_error(WHOLE_FORM, _WRONG), status=401)
     except RateExceeded as error:

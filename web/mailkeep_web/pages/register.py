@@ -1,4 +1,4 @@
-"""/register: make an account, and be logged in to it."""
+"""/register: make an account, and go on to the log-in."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from mailkeep.domain.account import Registration
-from mailkeep.errors import Conflict, InvalidInput
-from mailkeep_web.cookies import set_session
+from mailkeep.errors import InvalidInput, RateExceeded
 from mailkeep_web.forms import WHOLE_FORM, Form, read_form
 from mailkeep_web.next_path import HOME
 from mailkeep_web.routing import Routes, is_member
@@ -17,9 +15,9 @@ from mailkeep_web.visit import Visit, see_other
 routes: Final = Routes()
 
 _EMAIL: Final = "This is not an email address we can use. It looks like name@example.org."
-_TAKEN: Final = "There is an account with this email address already. Log in instead."
 _PASSWORD: Final = "Use at least 12 characters, and none of the well-known passwords: a few random words do well."  # noqa: S105  advice
 _OTHER: Final = "Something in this form is not right. Check it and send it again."
+_TOO_OFTEN: Final = "Too many accounts were asked for from here. Wait a while, then try again."
 
 
 @routes.public("GET", "/register", audit="page.register")
@@ -31,30 +29,24 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 @routes.public("POST", "/register", audit="account.register")
 async def register(visit: Visit) -> web.StreamResponse:
+    """Leads to the log-in, which says something that is true whether the address had an account already or not."""
     if visit.settings.auth.registration == "closed":
         return _page(visit, Form(), status=403)
     form = await read_form(visit.request)
-    registration = await _register(visit, form)
-    if isinstance(registration, Form):
-        return _page(visit, registration, status=422)
-    response = see_other(HOME)
-    set_session(response, await visit.core.sessions.open(registration.user, origin=visit.origin), visit.settings)
-    return response
-
-
-async def _register(visit: Visit, form: Form) -> Registration | Form:
-    """The new account, or the form with what is wrong in it."""
     try:
-        return await visit.core.accounts.register(form.value("email"), form.value("password"), origin=visit.origin)
-    except Conflict:
-        return form.with_error("email", _TAKEN)
+        await visit.core.accounts.sign_up(form.value("email"), form.value("password"), origin=visit.origin)
     except InvalidInput as error:
-        texts = {"email": _EMAIL, "password": _PASSWORD}
-        return form.with_error(error.field, texts[error.field]) if error.field in texts else _unclear(form)
+        return _page(visit, _corrected(form, error.field), status=422)
+    except RateExceeded as error:
+        response = _page(visit, form.with_error(WHOLE_FORM, _TOO_OFTEN), status=429)
+        response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
+    return see_other("/login?done=registered")
 
 
-def _unclear(form: Form) -> Form:
-    return form.with_error(WHOLE_FORM, _OTHER)
+def _corrected(form: Form, field: str | None) -> Form:
+    texts = {"email": _EMAIL, "password": _PASSWORD}
+    return form.with_error(field, texts[field]) if field in texts else form.with_error(WHOLE_FORM, _OTHER)
 
 
 def _page(visit: Visit, form: Form, *, status: int = 200) -> web.Response:
