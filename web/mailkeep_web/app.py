@@ -11,12 +11,12 @@ from mailkeep.bootstrap import Core
 from mailkeep.config import Settings
 from mailkeep_api.keys import PAGE_ERROR
 from mailkeep_web.errors import page_error
-from mailkeep_web.pages import addresses, events, inbox, landing, login, message, register
+from mailkeep_web.pages import addresses, events, inbox, landing, login, message, reference, register
 from mailkeep_web.rendering import TEMPLATES, Templates
 from mailkeep_web.routing import bind
 from mailkeep_web.static_files import StaticFiles
 
-_PAGES: Final = (landing, register, login, inbox, events, message, addresses)
+_PAGES: Final = (landing, register, login, inbox, events, message, addresses, reference)
 
 
 def add_pages(app: web.Application, core: Core, settings: Settings) -> None:
@@ -24,6 +24,7 @@ def add_pages(app: web.Application, core: Core, settings: Settings) -> None:
     static = StaticFiles.load()
     app[TEMPLATES] = Templates(static.url)
     app[PAGE_ERROR] = page_error
+    app[reference.REFERENCE] = reference.read_reference(app)
     app[events.STREAMS] = Counter()
     app.router.add_get("/static/{name}", static.serve)
     app.router.add_get("/favicon.ico", static.favicon)

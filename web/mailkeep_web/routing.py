@@ -11,6 +11,7 @@ from aiohttp import web
 
 from mailkeep.bootstrap import Core
 from mailkeep.config import Settings
+from mailkeep.domain.account import User
 from mailkeep.domain.scope import Actor
 from mailkeep.errors import NotAuthenticated, NotFound
 from mailkeep_api.auth import API_TOKEN_PREFIX, actor_of
@@ -104,8 +105,13 @@ async def session_of(request: web.Request, core: Core, settings: Settings) -> tu
 
 async def is_member(visit: Visit) -> bool:
     """Whether whoever sees a public page is logged in."""
+    return await session_user(visit) is not None
+
+
+async def session_user(visit: Visit) -> User | None:
+    """Who sees a public page, when they are logged in."""
     try:
-        await session_of(visit.request, visit.core, visit.settings)
+        _, actor = await session_of(visit.request, visit.core, visit.settings)
     except NotAuthenticated:
-        return False
-    return True
+        return None
+    return await visit.core.accounts.user(actor)
