@@ -6,9 +6,12 @@ import asyncio
 import csv
 import io
 import json
+from pathlib import Path
+
+import pytest
 
 from api.test_callers import MAIL, body_of, name, path_of
-from api.world import PASSWORD, Customer, World
+from api.world import PASSWORD, Customer, World, open_world, settings_in
 from mailkeep.domain.audit import AuditQuery, AuditRecord
 from mailkeep.storage import audit_log
 from mailkeep_api.app import ROUTES
@@ -139,3 +142,15 @@ async def test_attack_096_no_secret_is_recorded(world: World, ada: Customer) -> 
     await world.ask("GET", "/api/v1/account", "mk_hunter2")
     records = repr(await all_records(world))
     assert not any(secret in records for secret in ("hunter2", ada.email, ada.token, ada.address))
+
+
+@pytest.mark.parametrize(("proxies", "recorded"), [((), "127.0.0.1"), (("127.0.0.0/8",), "203.0.113.9")])
+async def test_attack_095_the_true_client_is_recorded(tmp_path: Path, proxies: tuple[str, ...], recorded: str) -> None:
+    """X-Forwarded-For is believed from a configured proxy alone, and of it only what the proxy itself wrote."""
+    async with open_world(settings_in(tmp_path, auth={"trusted_proxies": proxies})) as world:
+        ada = await world.register("ada@example.org")
+        headers = {"X-Forwarded-For": "10.0.0.1, 203.0.113.9", "X-Real-IP": "10.0.0.2", "Forwarded": "for=10.0.0.3"}
+        await world.ask("GET", "/api/v1/account", ada, headers=headers)
+        (record,) = await all_records(world, action="account.view")
+        assert record.place is not None
+        assert record.place.client_ip == recorded
