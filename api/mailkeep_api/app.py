@@ -10,6 +10,7 @@ from aiohttp import web
 
 from mailkeep.bootstrap import Core
 from mailkeep.config import Settings
+from mailkeep_api.cors import cors, say_allowed
 from mailkeep_api.dispatch import handler_of
 from mailkeep_api.edge import edge
 from mailkeep_api.headers import secure_headers
@@ -49,13 +50,14 @@ def create_app(core: Core, settings: Settings) -> web.Application:
     A room that shares the process adds its own routes and middlewares to what this returns, reads `CORE` and
     `SETTINGS`, and sets `PAGE_ERROR` to show errors outside /api/ in its own way (see `keys`).
     """
-    app = web.Application(middlewares=[edge], client_max_size=settings.http.max_body_bytes)
+    app = web.Application(middlewares=[edge, cors], client_max_size=settings.http.max_body_bytes)
     app[CORE] = core
     app[SETTINGS] = settings
     app[STOPPING] = asyncio.Event()
     app[OPENAPI] = json.dumps(openapi_document(ROUTES, server_url=settings.public_url)).encode()
     app.on_response_prepare.append(secure_headers(https=settings.public_url.startswith("https://")))
     app.on_response_prepare.append(say_standing)
+    app.on_response_prepare.append(say_allowed)
     app.cleanup_ctx.append(open_admission)
     app.on_shutdown.append(_say_that_we_stop)
     for route in ROUTES:

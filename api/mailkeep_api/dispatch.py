@@ -17,13 +17,15 @@ from mailkeep.domain.scope import Actor, Scope
 from mailkeep.errors import NotAllowed, NotFound
 from mailkeep_api.auth import authenticate, nobody
 from mailkeep_api.body import read_json
-from mailkeep_api.etags import conditional
+from mailkeep_api.compression import compressed
+from mailkeep_api.etags import conditional, json_body
 from mailkeep_api.idempotency import answered_once
 from mailkeep_api.keys import CORE, SETTINGS
 from mailkeep_api.noting import noted
 from mailkeep_api.problems import CHALLENGE, NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE, RequestProblem
 from mailkeep_api.rates.admission import admit
-from mailkeep_api.routing import PUBLIC, Access, Call, Route
+from mailkeep_api.routing import PUBLIC, Access, Call, Raw, Route
+from mailkeep_api.time_limit import in_time
 from mailkeep_api.validation import validate, validate_query
 
 _ID: Final = re.compile(r"[A-Za-z0-9_\-]{1,64}")
@@ -44,11 +46,22 @@ async def _answer(request: web.Request, route: Route) -> web.StreamResponse:
     arguments = await _arguments(request, route)
 
     async def answer() -> web.StreamResponse:
-        return _render(call, route, await route.handler(call, **arguments))
+        return _render(call, route, await _worked_on(call, route, arguments))
 
     if route.idempotent:
-        return await answered_once(call, route, arguments.get("body"), answer)
-    return await answer()
+        response = await answered_once(call, route, arguments.get("body"), answer)
+    else:
+        response = await answer()
+    return response if route.secret else await compressed(request, response)
+
+
+async def _worked_on(call: Call, route: Route, arguments: dict[str, Any]) -> BaseModel | web.StreamResponse | None:
+    """What the handler returns, in time; what is not JSON goes out while it is made, and may last."""
+    result = route.handler(call, **arguments)
+    if isinstance(route.returns, Raw):
+        return await result
+    waits_s = getattr(arguments.get("query"), "wait", None) or 0
+    return await in_time(result, call.settings.http.handler_timeout_s + waits_s)
 
 
 async def _authorise(request: web.Request, needed: Scope | Access) -> Actor:
@@ -92,9 +105,8 @@ async def _arguments(request: web.Request, route: Route) -> dict[str, Any]:
 
 def _render(call: Call, route: Route, result: BaseModel | web.StreamResponse | None) -> web.StreamResponse:
     if isinstance(result, BaseModel):
-        body = result.model_dump_json(by_alias=True).encode()
         result = web.Response(
-            status=route.status, body=body, content_type="application/json", headers=call.reply_headers
+            status=route.status, body=json_body(result), content_type="application/json", headers=call.reply_headers
         )
     elif result is None:
         result = web.Response(status=route.status, headers=call.reply_headers)

@@ -19,7 +19,11 @@ log: Final[structlog.stdlib.BoundLogger] = structlog.get_logger()
 
 @web.middleware
 async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Wraps every route, known or not, of the API and of the pages."""
+    """Wraps every route, known or not, of the API and of the pages.
+
+    The request's id is always ours, whatever X-Request-Id says and whoever sends it: the audit log goes by it. A proxy
+    that wants it in its own log takes it from the answer.
+    """
     request[REQUEST_ID] = new_id()
     request[ORIGIN] = origin_of(request)
     started = asyncio.get_running_loop().time()

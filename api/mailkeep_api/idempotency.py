@@ -71,7 +71,7 @@ def key_of(request: web.Request) -> str | None:
 def _again(first: Claim, fingerprint: str) -> web.Response:
     if first.fingerprint != fingerprint:
         raise RequestProblem(KEY_REUSED)
-    if not first.is_done:
+    if first.is_under_way:
         raise RequestProblem(UNDER_WAY)
     if first.answer is None or first.answer.body is None:
         raise RequestProblem(DONE_ALREADY)

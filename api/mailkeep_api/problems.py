@@ -59,6 +59,7 @@ class RequestProblem(Exception):
 
 
 MALFORMED: Final = Problem(400, "malformed", "The request cannot be understood")
+NOT_HTTP: Final = Problem(400, "not-http", "This is no request that HTTP allows")
 INTERNAL: Final = Problem(500, "internal", "Something went wrong on our side")
 NOT_FOUND: Final = Problem(404, "not-found", "There is no such thing here")
 METHOD_NOT_ALLOWED: Final = Problem(405, "method-not-allowed", "This resource does not do that")
@@ -68,6 +69,10 @@ UNSUPPORTED_MEDIA_TYPE: Final = Problem(
     415, "unsupported-media-type", "The request body has another type than this takes"
 )
 INVALID: Final = Problem(422, "invalid-input", "Some of the input is not valid")
+PRECONDITION_FAILED: Final = Problem(412, "precondition-failed", "It is no longer what If-Match says")
+GIVEN_UP: Final = Problem(
+    503, "given-up", "This took too long and was given up", headers={"Retry-After": str(RETRY_AFTER_S)}
+)
 KEY_INVALID: Final = Problem(
     400, "idempotency-key-invalid", "The Idempotency-Key must be one string of 1 to 255 printable ASCII characters"
 )
@@ -88,6 +93,7 @@ _TABLE: Final[tuple[tuple[type[Exception], Problem], ...]] = (
     (errors.InvalidInput, INVALID),
     (errors.NotFound, NOT_FOUND),
     (errors.Conflict, Problem(409, "conflict", "It exists already")),
+    (errors.PreconditionFailed, PRECONDITION_FAILED),
     (errors.NotAuthenticated, NOT_AUTHENTICATED),
     (errors.Quarantined, Problem(403, "quarantined", "A scanner found malware in this: nobody is given it")),
     (errors.NotAllowed, NOT_ALLOWED),
@@ -104,11 +110,18 @@ _TABLE: Final[tuple[tuple[type[Exception], Problem], ...]] = (
     (web.HTTPRequestEntityTooLarge, BODY_TOO_LARGE),
     (web.RequestPayloadError, MALFORMED),
 )
-_OF_KEYS: Final = (KEY_INVALID, KEY_REUSED, UNDER_WAY, DONE_ALREADY)
-KNOWN: Final = {
-    problem.slug: problem
-    for problem in (MALFORMED, TOO_SLOW, UNSUPPORTED_MEDIA_TYPE, *_OF_KEYS, *(problem for _, problem in _TABLE))
-}
+_OF_THE_ROOM: Final = (
+    MALFORMED,
+    NOT_HTTP,
+    TOO_SLOW,
+    UNSUPPORTED_MEDIA_TYPE,
+    KEY_INVALID,
+    KEY_REUSED,
+    UNDER_WAY,
+    DONE_ALREADY,
+    GIVEN_UP,
+)
+KNOWN: Final = {problem.slug: problem for problem in (*_OF_THE_ROOM, *(problem for _, problem in _TABLE))}
 
 # What core refuses, said in our words: the field is all that is taken from the error.
 _FIELD_MESSAGES: Final = {

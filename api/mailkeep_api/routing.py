@@ -62,8 +62,8 @@ _PATH_PARAMETER: Final = re.compile(r"\{(\w+)\}")
 class Route:
     """A declared route. Raises TypeError when its declaration and its handler's signature disagree.
 
-    `idempotent`: takes an Idempotency-Key. `secret`: its answer holds what is shown once, so it is neither kept nor
-    compressed.
+    `if_match`: the handler heeds If-Match (`etags.seen_by`). `idempotent`: takes an Idempotency-Key. `secret`: its
+    answer holds what is shown once, so it is neither kept nor compressed.
     """
 
     method: str
@@ -76,6 +76,7 @@ class Route:
     query: type[BaseModel] | None = None
     status: int = 200
     etag: bool = False
+    if_match: bool = False
     idempotent: bool = False
     secret: bool = False
     tag: str = ""
@@ -111,6 +112,7 @@ class _Optional(TypedDict, total=False):
     query: type[BaseModel]
     status: int
     etag: bool
+    if_match: bool
     idempotent: bool
     secret: bool
 

@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from mailkeep.config import split_listen
 from mailkeep.errors import ConfigurationError
+from mailkeep_api.connection import Runner
 
 STOP_TIMEOUT_S: Final = 20  # for the requests that are under way; systemd waits 30
 
@@ -48,9 +49,7 @@ async def serve_http(app: web.Application, listen: str) -> AsyncIterator[tuple[s
     host, port = split_listen(listen)
     _AIOHTTP_LOG.addFilter(_KINDS_ONLY)
     # Bodies with a Content-Encoding are refused, so nothing is ever unpacked here.
-    runner = web.AppRunner(
-        app, access_log=None, logger=_AIOHTTP_LOG, shutdown_timeout=STOP_TIMEOUT_S, auto_decompress=False
-    )
+    runner = Runner(app, access_log=None, logger=_AIOHTTP_LOG, shutdown_timeout=STOP_TIMEOUT_S, auto_decompress=False)
     await runner.setup()
     try:
         await _listen(runner, host, port, listen)

@@ -6,6 +6,7 @@ Sources, the first one wins: `MAILKEEP_<SECTION>__<KEY>` in the environment, `MA
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -18,6 +19,8 @@ from mailkeep.domain.tier import Tier
 from mailkeep.errors import ConfigurationError, InvalidInput
 
 MIB: Final = 1024 * 1024
+# RFC 6454 section 6.2, in small letters.
+_ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9.\-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 LOOPBACK: Final = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
@@ -70,11 +73,28 @@ class Http(Section):
         "With https the session cookie is Secure and carries the __Host- prefix",
     )
     max_body_bytes: int = Field(default=MIB, gt=0, description="larger request bodies get 413")
+    handler_timeout_s: float = Field(
+        default=30,
+        gt=0,
+        description="how long a request may be worked on before it gets 503; what it asks to wait is added, and "
+        "downloads and event streams may last",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=(),
+        description="pages of other sites that may use the API with a token, as https://app.example.org; empty: none",
+    )
     public_requests_per_minute: int = Field(
         default=60,
         gt=0,
         description="requests to the API from one client address (of IPv6: one /64) without valid credentials",
     )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(_ORIGIN.fullmatch(origin) is None for origin in value):
+            raise ValueError("write origins as browsers do: scheme, host and port, without a path or a * in them")
+        return value
 
 
 class Lmtp(Section):

@@ -7,6 +7,7 @@ MailkeepError
 │   └── ConfigurationError   the operator must change a setting
 ├── NotFound             it does not exist, or belongs to somebody else
 ├── Conflict             it exists already
+├── PreconditionFailed   it is no longer what the caller has seen
 ├── NotAuthenticated     nobody, or somebody we cannot recognise
 ├── NotAllowed           we know who it is; they may not do this
 │   └── Quarantined          the bytes hold malware: nobody gets them
@@ -66,6 +67,10 @@ class NotFound(MailkeepError):
 
 class Conflict(MailkeepError):
     """It exists already."""
+
+
+class PreconditionFailed(MailkeepError):
+    """It is no longer what the caller has seen: somebody else has changed it."""
 
 
 class NotAuthenticated(MailkeepError):

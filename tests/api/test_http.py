@@ -18,8 +18,11 @@ from aiohttp import web
 from api.world import Customer, World, fresh_core, open_world, settings_in, world_of
 from mailkeep.errors import ConfigurationError, DatabaseUnavailable, RateExceeded
 from mailkeep_api.app import create_app
+from mailkeep_api.dispatch import handler_of
 from mailkeep_api.keys import PAGE_ERROR
 from mailkeep_api.problems import Problem
+from mailkeep_api.routing import PUBLIC, Call, Routes
+from mailkeep_api.schemas.shapes import Query, StatusOut
 from mailkeep_api.server import serve_http
 
 ALWAYS = {
@@ -57,14 +60,29 @@ async def moved(_request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther("/elsewhere")
 
 
+slow_routes = Routes("/api/v1/slow", tag="slow")
+
+
+class Patience(Query):
+    wait: int = 0
+
+
+@slow_routes.get("", scope=PUBLIC, audit="slow.view", query=Patience, returns=StatusOut)
+async def get_slow(call: Call, query: Patience) -> StatusOut:  # noqa: ARG001
+    await asyncio.sleep(0.5)
+    return StatusOut()
+
+
 @asynccontextmanager
 async def faulty(directory: Path, **sections: Any) -> AsyncIterator[World]:
     """An API with routes beside ours that fail, as another room's might."""
-    settings = settings_in(directory, **sections)
+    settings = settings_in(directory, http={"handler_timeout_s": 0.2, **sections.pop("http", {})}, **sections)
     async with fresh_core(settings) as core:
         app = create_app(core, settings)
         for handler in (broken, broken_half_way, busy, down, moved):
             app.router.add_get(f"/api/{handler.__name__}", handler)
+        for route in slow_routes:
+            app.router.add_get(route.path, handler_of(route))
         async with world_of(core, app) as world:
             yield world
 
@@ -77,10 +95,14 @@ FAILURES = [
     ("PUT", "/api/v1/messages", 405, "method-not-allowed"),
     ("TRACE", "/api/v1/messages", 405, "method-not-allowed"),
     ("OPTIONS", "/api/v1/auth/login", 405, "method-not-allowed"),
+    ("PROPFIND", "/api/v1/messages", 405, "method-not-allowed"),
+    ("BREW", "/api/v1/messages", 400, "not-http"),
+    ("GET", "/.env", 404, "not-found"),
     ("GET", "/api/v1/account", 401, "not-authenticated"),
     ("GET", "/api/broken", 500, "internal"),
     ("GET", "/api/busy", 429, "rate-exceeded"),
     ("GET", "/api/down", 503, "unavailable"),
+    ("GET", "/api/v1/slow", 503, "given-up"),
 ]
 
 
@@ -94,6 +116,34 @@ async def test_attack_099_every_failure_is_a_problem(tmp_path: Path) -> None:
             assert b"hunter2" not in answer.body
             assert ("Retry-After" in answer.headers) == (status in {429, 503})
             assert ("Allow" in answer.headers) == (status == 405)
+
+
+async def test_what_a_request_asks_to_wait_it_may_wait(tmp_path: Path) -> None:
+    async with faulty(tmp_path) as world:
+        assert (await world.ask("GET", "/api/v1/slow?wait=1")).json == {"status": "ok"}
+
+
+async def test_attack_100_odd_targets(world: World) -> None:
+    host, _, port = world.url.removeprefix("http://").partition(":")
+    loop = asyncio.get_running_loop()
+    for line, status in ((b"OPTIONS *", b"404"), (b"CONNECT a.test:443", b"404"), (b"GET a.test", b"404")):
+        with socket.create_connection((host, int(port)), timeout=5) as raw:
+            raw.setblocking(False)
+            await loop.sock_sendall(raw, line + b" HTTP/1.1\r\nHost: a.test\r\n\r\n")
+            answer = await asyncio.wait_for(loop.sock_recv(raw, 65536), 5)
+        assert answer.split(b" ", 2)[1] in {status, b"400", b"405"}, answer
+        assert b"Server: mailkeep\r\n" in answer
+        assert b"application/problem+json" in answer
+
+
+async def test_a_request_has_our_id_whoever_names_another(tmp_path: Path) -> None:
+    async with open_world(settings_in(tmp_path, auth={"trusted_proxies": ["127.0.0.0/8"]})) as world:
+        ids = [
+            (await world.ask("GET", path, headers={"X-Request-Id": "theirs"})).headers["X-Request-Id"]
+            for path in ("/healthz", "/healthz", "/nowhere")
+        ]
+    assert len(set(ids)) == 3
+    assert "theirs" not in ids
 
 
 async def test_attack_101_an_unplanned_error_says_only_its_request(tmp_path: Path) -> None:
@@ -188,6 +238,11 @@ async def test_attack_075_what_is_not_http_is_refused(world: World, caplog: pyte
             await loop.sock_sendall(raw, request)
             answer = await asyncio.wait_for(loop.sock_recv(raw, 65536), 5)
         assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 ")), answer
+        head, _, body = answer.decode().partition("\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
+        assert {name: headers[name] for name in ALWAYS} == ALWAYS
+        problem = json.loads(body)
+        assert (problem["type"], problem["request_id"]) == ("/problems/not-http", headers["X-Request-Id"])
         assert len(events) <= 1
         assert "hunter2" not in repr(events)
     assert "hunter2" not in caplog.text

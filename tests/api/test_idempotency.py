@@ -16,6 +16,7 @@ from sqlalchemy import func, select, update
 from api.world import Answer, Customer, World, fresh_core, open_world, settings_in, world_of
 from mailkeep.domain.audit import Origin
 from mailkeep.domain.clock import utc_now
+from mailkeep.domain.idempotency import UNDER_WAY
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.errors import DatabaseUnavailable
 from mailkeep.services import idempotency
@@ -149,7 +150,7 @@ async def test_an_end_after_the_deed_does_it_no_second_time(world: World, ada: C
 
 async def test_an_end_before_the_deed_lets_it_be_done(world: World, ada: Customer) -> None:
     await create(world, ada, label="a")
-    long_ago = utc_now() - idempotency.UNDER_WAY - timedelta(seconds=1)
+    long_ago = utc_now() - UNDER_WAY - timedelta(seconds=1)
     async with world.core.database.write() as connection:
         await connection.execute(
             update(idempotency_keys).values(is_done=False, status=None, body=None, claimed_at=long_ago)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from mailkeep.domain.address import Address
 from mailkeep.domain.scope import Scope
+from mailkeep_api.etags import seen_by
 from mailkeep_api.links import link_next
 from mailkeep_api.routing import Call, Routes
 from mailkeep_api.schemas.addresses import AddressChange, AddressIn, AddressList, AddressOut, AddressQuery
@@ -28,6 +30,7 @@ async def list_addresses(call: Call, query: AddressQuery) -> AddressList:
     body=AddressIn,
     returns=AddressOut,
     status=201,
+    etag=True,
     idempotent=True,
 )
 async def create_address(call: Call, body: AddressIn) -> AddressOut:
@@ -46,18 +49,33 @@ async def get_address(call: Call, address_id: str) -> AddressOut:
 
 
 @routes.patch(
-    "/{address_id}", scope=Scope.ADDRESSES_WRITE, audit="address.update", body=AddressChange, returns=AddressOut
+    "/{address_id}",
+    scope=Scope.ADDRESSES_WRITE,
+    audit="address.update",
+    body=AddressChange,
+    returns=AddressOut,
+    etag=True,
+    if_match=True,
 )
 async def update_address(call: Call, address_id: str, body: AddressChange) -> AddressOut:
     """Change the label, or stop and start receiving."""
-    address = await call.core.addresses.update(call.actor, address_id, label=body.label, active=body.active)
+    seen = await _seen(call, address_id)
+    address = await call.core.addresses.update(call.actor, address_id, label=body.label, active=body.active, seen=seen)
     return AddressOut.of(address)
 
 
-@routes.delete("/{address_id}", scope=Scope.ADDRESSES_WRITE, audit="address.delete")
+@routes.delete("/{address_id}", scope=Scope.ADDRESSES_WRITE, audit="address.delete", if_match=True)
 async def delete_address(call: Call, address_id: str) -> None:
     """Delete an address for good. Its messages stay until they expire; nobody else can ever have it."""
-    await call.core.addresses.delete(call.actor, address_id)
+    await call.core.addresses.delete(call.actor, address_id, seen=await _seen(call, address_id))
+
+
+async def _seen(call: Call, address_id: str) -> Address | None:
+    async def current() -> tuple[Address, AddressOut]:
+        address = await call.core.addresses.get(call.actor, address_id)
+        return address, AddressOut.of(address)
+
+    return await seen_by(call.request, current)
 
 
 @routes.get(

@@ -24,7 +24,7 @@ async def register(call: Call, body: Credentials) -> RegisteredOut:
     return RegisteredOut()
 
 
-@routes.post("/login", scope=PUBLIC, audit="session.open", body=Credentials, returns=SessionOut)
+@routes.post("/login", scope=PUBLIC, audit="session.open", body=Credentials, returns=SessionOut, secret=True)
 async def log_in(call: Call, body: Credentials) -> SessionOut:
     """Open a session. The answer does not tell an unknown email address from a wrong password.
 

@@ -6,11 +6,12 @@ from typing import Final
 
 from aiohttp import web
 
-from mailkeep.domain.message import MessageQuery
+from mailkeep.domain.message import MessageQuery, MessageSummary
 from mailkeep.domain.scope import Scope
 from mailkeep.errors import NotFound
 from mailkeep.mail.hops import route as route_of
 from mailkeep_api.documents import html_document, send_download, text_document
+from mailkeep_api.etags import seen_by
 from mailkeep_api.links import link_next
 from mailkeep_api.routing import Call, Raw, Routes
 from mailkeep_api.schemas.messages import (
@@ -52,22 +53,34 @@ async def delete_messages(call: Call, query: MessageDeletionIn) -> DeletedOut:
 @routes.get("/{message_id}", scope=Scope.MESSAGES_READ, audit="message.view", returns=MessageOut, etag=True)
 async def get_message(call: Call, message_id: str) -> MessageOut:
     """One message with everything that was understood of it. Reading it here does not mark it as read."""
+    _, shown = await _read(call, message_id)
+    return shown
+
+
+async def _read(call: Call, message_id: str) -> tuple[MessageSummary, MessageOut]:
     detail = await call.core.inbox.read(call.actor, message_id)
-    return MessageOut.of_detail(detail, await call.core.inbox.safe_html(detail))
+    return detail.summary, MessageOut.of_detail(detail, await call.core.inbox.safe_html(detail))
 
 
 @routes.patch(
-    "/{message_id}", scope=Scope.MESSAGES_WRITE, audit="message.update", body=MessageChange, returns=MessageItem
+    "/{message_id}",
+    scope=Scope.MESSAGES_WRITE,
+    audit="message.update",
+    body=MessageChange,
+    returns=MessageItem,
+    if_match=True,
 )
 async def update_message(call: Call, message_id: str, body: MessageChange) -> MessageItem:
     """Mark as read or unread."""
-    return MessageItem.of(await call.core.inbox.set_read(call.actor, message_id, read=body.read))
+    seen = await seen_by(call.request, lambda: _read(call, message_id))
+    return MessageItem.of(await call.core.inbox.set_read(call.actor, message_id, read=body.read, seen=seen))
 
 
-@routes.delete("/{message_id}", scope=Scope.MESSAGES_WRITE, audit="message.delete")
+@routes.delete("/{message_id}", scope=Scope.MESSAGES_WRITE, audit="message.delete", if_match=True)
 async def delete_message(call: Call, message_id: str) -> None:
     """Delete a message, its source and its attachments."""
-    await call.core.inbox.delete(call.actor, message_id)
+    seen = await seen_by(call.request, lambda: _read(call, message_id))
+    await call.core.inbox.delete(call.actor, message_id, seen=seen)
 
 
 @routes.get(

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
+from typing import Final
+
+# Longer than any request may take: what was claimed so long ago has ended without a word.
+UNDER_WAY: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +23,10 @@ class KeptAnswer:
 class Claim:
     """A key that an account has used. `fingerprint` tells requests apart that carry the same key.
 
-    `is_done`: what was asked for is stored. Without an `answer` it is under way, or the program ended in between.
+    `is_done`: what was asked for is stored. With neither an `answer` nor `is_under_way`, the program ended in between.
     """
 
     fingerprint: str
-    claimed_at: datetime
     is_done: bool
+    is_under_way: bool
     answer: KeptAnswer | None

@@ -6,12 +6,14 @@ import uuid
 from dataclasses import replace
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from mailkeep.config import Settings
 from mailkeep.domain.address import ROLE_NAMES, SUBADDRESS_SEPARATOR, Address, AddressStatus, canonical_address
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.ids import new_id
 from mailkeep.domain.scope import Actor, Scope
-from mailkeep.errors import InvalidInput, LimitReached, NameReserved, NotFound
+from mailkeep.errors import InvalidInput, LimitReached, NameReserved, NotFound, PreconditionFailed
 from mailkeep.services import hints
 from mailkeep.services.audit import AuditTrail
 from mailkeep.services.hints import Hints
@@ -93,12 +95,24 @@ class Addresses:
         return created
 
     async def update(
-        self, actor: Actor, address_id: str, *, label: str | None = None, active: bool | None = None
+        self,
+        actor: Actor,
+        address_id: str,
+        *,
+        label: str | None = None,
+        active: bool | None = None,
+        seen: Address | None = None,
     ) -> Address:
-        """Change what is given. An inactive address refuses mail. Raises NotFound, InvalidInput, NotAllowed."""
+        """Change what is given. An inactive address refuses mail.
+
+        `seen`: what the caller believes it to be. Raises NotFound, InvalidInput, NotAllowed, PreconditionFailed when
+        it is something else.
+        """
         account_id = actor.owner(Scope.ADDRESSES_WRITE)
         async with self._database.write() as connection:
-            found = await addresses.get(connection, account_id, address_id)
+            # First the counter, whose row stays locked: changes of addresses are made one after the other.
+            change_seq = await recipients.next_change(connection)
+            found = await _as_seen(connection, account_id, address_id, seen)
             changed = replace(found, changed_at=self._clock())
             if label is not None:
                 changed = replace(changed, label=_checked_label(label))
@@ -108,7 +122,7 @@ class Addresses:
                 connection,
                 account_id,
                 address_id,
-                change_seq=await recipients.next_change(connection),
+                change_seq=change_seq,
                 changed_at=changed.changed_at,
                 label=changed.label,
                 status=changed.status,
@@ -117,13 +131,16 @@ class Addresses:
         self._hints.notify(hints.RECIPIENTS)
         return changed
 
-    async def delete(self, actor: Actor, address_id: str) -> None:
-        """Refuse its mail for ever. What it received stays until it expires. Raises NotFound, NotAllowed."""
+    async def delete(self, actor: Actor, address_id: str, *, seen: Address | None = None) -> None:
+        """Refuse its mail for ever. What it received stays until it expires.
+
+        Raises NotFound, NotAllowed, PreconditionFailed when it is something else than `seen`.
+        """
         account_id = actor.owner(Scope.ADDRESSES_WRITE)
         async with self._database.write() as connection:
-            await addresses.get(connection, account_id, address_id)
-            now = self._clock()
             change_seq = await recipients.next_change(connection)
+            await _as_seen(connection, account_id, address_id, seen)
+            now = self._clock()
             await addresses.change(
                 connection, account_id, address_id, change_seq=change_seq, changed_at=now, deleted_at=now
             )
@@ -148,6 +165,13 @@ class Addresses:
         if chosen in ROLE_NAMES:
             raise NameReserved(f"{chosen}@{host} is for whoever runs {host}: choose another name", field=field)
         return wanted
+
+
+async def _as_seen(connection: AsyncConnection, account_id: str, address_id: str, seen: Address | None) -> Address:
+    found = await addresses.get(connection, account_id, address_id)
+    if seen is not None and found != seen:
+        raise PreconditionFailed("the address has been changed")
+    return found
 
 
 def _checked_label(label: str) -> str:

@@ -18,8 +18,6 @@ from mailkeep.storage.database import Database
 
 KEPT: Final = timedelta(hours=24)
 MAX_KEYS: Final = 10_000  # of an account; beyond that the oldest are forgotten
-# Longer than any request may take: what is claimed for so long has ended without a word.
-UNDER_WAY: Final = timedelta(seconds=60)
 EXPIRY_EVERY_S: Final = 60.0
 EXPIRED_AT_ONCE: Final = 500
 
@@ -39,7 +37,7 @@ class Idempotency:
             # Two requests with one key wait for each other here.
             await accounts.lock(connection, [account_id])
             found = await idempotency_keys.get(connection, account_id, key_sha256, now=now)
-            if found is not None and (found.is_done or now - found.claimed_at < UNDER_WAY):
+            if found is not None and (found.is_done or found.is_under_way):
                 return found
             await idempotency_keys.claim(
                 connection, account_id, key_sha256, fingerprint=fingerprint, now=now, expires_at=now + KEPT

@@ -16,6 +16,7 @@ from mailkeep.errors import NotFound, Quarantined
 from mailkeep.mail.attachments import served_type
 from mailkeep.mail.sanitise import sanitise
 from mailkeep.services import hints
+from mailkeep.services.as_seen import require_as_seen
 from mailkeep.services.audit import AuditTrail
 from mailkeep.services.bundle import bundle
 from mailkeep.services.hints import Hints
@@ -144,21 +145,28 @@ class Inbox:
             raise NotFound("no attachments in this message")
         return bundle(detail, self._blobs)
 
-    async def set_read(self, actor: Actor, message_id: str, *, read: bool) -> MessageSummary:
-        """Raises NotFound, NotAllowed."""
+    async def set_read(
+        self, actor: Actor, message_id: str, *, read: bool, seen: MessageSummary | None = None
+    ) -> MessageSummary:
+        """Raises NotFound, NotAllowed, PreconditionFailed when the message is something else than `seen`."""
         account_id = actor.owner(Scope.MESSAGES_WRITE)
         read_at = self._clock() if read else None
         async with self._database.write() as connection:
+            if seen is not None:
+                await require_as_seen(connection, account_id, seen)
             stored = await messages.get(connection, account_id, message_id)
             await messages.set_read(connection, account_id, message_id, read_at=read_at)
             detail = "read" if read else "unread"
             await self._trail.write(connection, actor, "message.update", resource=message_id, detail=detail)
         return replace(stored.summary, read_at=read_at)
 
-    async def delete(self, actor: Actor, message_id: str) -> None:
-        """Remove a message, and its bytes with the last message that has them. Raises NotFound, NotAllowed."""
+    async def delete(self, actor: Actor, message_id: str, *, seen: MessageSummary | None = None) -> None:
+        """Remove a message, and its bytes with the last message that has them.
+
+        Raises NotFound, NotAllowed, PreconditionFailed when the message is something else than `seen`.
+        """
         actor.require(Scope.MESSAGES_WRITE)
-        if not await self._removal.remove(actor, [message_id], action="message.delete", resource=message_id):
+        if not await self._removal.remove(actor, [message_id], action="message.delete", resource=message_id, seen=seen):
             raise NotFound(f"no message {message_id}")
 
     async def delete_found(self, actor: Actor, search: Query) -> int:

@@ -8,9 +8,11 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.clock import Clock
+from mailkeep.domain.message import MessageSummary
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.domain.tier import Tier
 from mailkeep.services import hints, ledgers
+from mailkeep.services.as_seen import require_as_seen
 from mailkeep.services.audit import AuditTrail
 from mailkeep.services.hints import Hints
 from mailkeep.services.search_indexer import SearchIndexer
@@ -41,13 +43,24 @@ class MessageRemoval:
         self._tier_of = tier_of
         self._clock = clock
 
-    async def remove(self, actor: Actor, message_ids: Collection[str], *, action: str, resource: str = "") -> int:
+    async def remove(
+        self,
+        actor: Actor,
+        message_ids: Collection[str],
+        *,
+        action: str,
+        resource: str = "",
+        seen: MessageSummary | None = None,
+    ) -> int:
         """Returns how many were there. A call with many takes long: a hundred make a good transaction.
 
-        `action` and `resource` are what the audit log calls it. Raises NotAllowed.
+        `action` and `resource` are what the audit log calls it. `seen`: what the caller believes one of
+        them to be. Raises NotAllowed, PreconditionFailed.
         """
         account_id = actor.owner(Scope.MESSAGES_WRITE)
         async with self._database.write() as connection:
+            if seen is not None:
+                await require_as_seen(connection, account_id, seen)
             removed, crossed, keys = await self._remove_rows(connection, account_id, message_ids)
             if removed:
                 await self._trail.write(connection, actor, action, resource=resource, detail=f"messages={removed}")

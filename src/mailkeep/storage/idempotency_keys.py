@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mailkeep.domain.idempotency import Claim, KeptAnswer
+from mailkeep.domain.idempotency import UNDER_WAY, Claim, KeptAnswer
 from mailkeep.storage.schema import idempotency_keys as keys
 
 
@@ -18,7 +18,8 @@ async def get(connection: AsyncConnection, account_id: str, key_sha256: str, *, 
     if row is None or row.expires_at <= now:
         return None
     answer = None if row.status is None else KeptAnswer(row.status, row.body, row.location)
-    return Claim(fingerprint=row.fingerprint, claimed_at=row.claimed_at, is_done=row.is_done, answer=answer)
+    is_under_way = answer is None and now - row.claimed_at < UNDER_WAY
+    return Claim(fingerprint=row.fingerprint, is_done=row.is_done, is_under_way=is_under_way, answer=answer)
 
 
 async def claim(
