@@ -15,6 +15,8 @@ from mailkeep.config import Settings
 from mailkeep.domain.audit_signing import AuditSigner
 from mailkeep.domain.clock import Clock, utc_now
 from mailkeep.errors import ConfigurationError
+from mailkeep.services.account_deletion import AccountDeletion
+from mailkeep.services.account_purge import AccountPurge
 from mailkeep.services.account_tiers import AccountTiers
 from mailkeep.services.accounts import Accounts
 from mailkeep.services.addresses import Addresses
@@ -23,6 +25,7 @@ from mailkeep.services.audit import AuditTrail
 from mailkeep.services.audit_sealing import AuditSealing
 from mailkeep.services.audit_verifying import AuditVerifying
 from mailkeep.services.audit_view import AuditView
+from mailkeep.services.blob_removal import BlobRemoval
 from mailkeep.services.delivery_batches import DeliveryBatches
 from mailkeep.services.hints import Hints
 from mailkeep.services.idempotency import Idempotency
@@ -55,6 +58,8 @@ class Core:
     blobs: BlobStore
     hints: Hints
     accounts: Accounts
+    deletion: AccountDeletion
+    purge: AccountPurge
     tiers: AccountTiers
     idempotency: Idempotency
     sessions: Sessions
@@ -100,12 +105,17 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 clock=clock,
             ) as ingest,
         ):
+            accounts = Accounts(database, trail, hints, Passwords(), lockout, settings, clock=clock)
+            removal = BlobRemoval(database, blobs)
+            purge = AccountPurge(database, removal, clock=clock)
             yield Core(
                 settings=settings,
                 database=database,
                 blobs=blobs,
                 hints=hints,
-                accounts=Accounts(database, trail, hints, Passwords(), lockout, settings, clock=clock),
+                accounts=accounts,
+                deletion=AccountDeletion(database, trail, hints, accounts, purge, clock=clock),
+                purge=purge,
                 tiers=AccountTiers(database, tier_of=settings.tier),
                 idempotency=Idempotency(database, clock=clock),
                 sessions=Sessions(
@@ -120,7 +130,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 inbox=Inbox(
                     database,
                     trail,
-                    MessageRemoval(database, trail, blobs, hints, indexer, tier_of=settings.tier, clock=clock),
+                    MessageRemoval(database, trail, removal, hints, indexer, tier_of=settings.tier, clock=clock),
                     blobs,
                     hints,
                     clock=clock,

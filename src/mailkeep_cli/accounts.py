@@ -8,12 +8,16 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from mailkeep.domain.account import AccountStatus
 from mailkeep.domain.administration import AccountEntry, AccountFilter
 from mailkeep.domain.clock import rfc3339
+from mailkeep.domain.deletion import DeletionReceipt
 from mailkeep.domain.scope import operator
 from mailkeep.errors import InvalidInput
+from mailkeep.services.account_purge import Purged
 from mailkeep_cli.running import core_of_command, run
 
 commands = typer.Typer()
@@ -70,6 +74,26 @@ def change(
     _show([run(_change(account_id, tier or None, _status(status) if status else None))], as_json=as_json)
 
 
+@commands.command()
+def delete(account_id: AccountId, *, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Delete an account with all that is in it, for good."""
+    if not yes:
+        typer.confirm(f"Delete account {account_id} and all of its mail, for good?", abort=True)
+    receipt = run(_delete(account_id))
+    typer.echo(f"deleted, by record {receipt.id}: {', '.join(f'{n} {name}' for name, n in receipt.deleted.items())}")
+    for kept in receipt.kept:
+        typer.echo(f"kept: {kept}")
+
+
+@commands.command()
+def purge() -> None:
+    """Remove what is left of deleted accounts. The API does it too, in the background."""
+    purged = run(_purge())
+    typer.echo(f"messages removed: {purged.messages}; accounts finished: {purged.finished}")
+    if purged.pending:
+        typer.echo(f"accounts emptied, to be looked at once more in a minute: {purged.pending}")
+
+
 def _status(text: str) -> AccountStatus:
     if text not in (AccountStatus.ACTIVE, AccountStatus.SUSPENDED):
         raise InvalidInput("--status: write active or suspended")
@@ -96,6 +120,18 @@ async def _find(wanted: AccountFilter) -> list[AccountEntry]:
 async def _get(account_id: str) -> AccountEntry:
     async with core_of_command() as core:
         return await core.administration.get(operator(), account_id)
+
+
+async def _delete(account_id: str) -> DeletionReceipt:
+    async with core_of_command() as core:
+        return await core.deletion.delete_any(operator(), account_id)
+
+
+async def _purge() -> Purged:
+    async with core_of_command() as core:
+        with Progress(console=Console(stderr=True)) as progress:
+            task = progress.add_task("messages of deleted accounts", total=None)
+            return await core.purge.work_off(lambda removed: progress.update(task, completed=removed))
 
 
 async def _change(account_id: str, tier: str | None, status: AccountStatus | None) -> AccountEntry:

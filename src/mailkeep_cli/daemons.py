@@ -116,6 +116,7 @@ async def _api(settings: Settings) -> AsyncIterator[None]:
     async with (
         open_core(settings) as core,
         core.sealing.running(),
+        core.purge.running(),
         serve_http(build_application(core, settings), settings.http.listen),
     ):
         yield

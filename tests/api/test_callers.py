@@ -21,6 +21,7 @@ BODIES: dict[str, dict[str, object]] = {
     "AddressIn": {},
     "AddressChange": {},
     "AccountChange": {},
+    "AccountDeletionIn": {"password": PASSWORD},
     "MessageChange": {"read": True},
     "RefusalsIn": {"items": []},
 }

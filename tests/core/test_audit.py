@@ -22,6 +22,7 @@ from mailkeep.domain.scope import Actor
 from mailkeep.errors import DatabaseUnavailable, InvalidInput, NotAuthenticated
 from mailkeep.services.audit import MAX_WAITING, AuditTrail, visible
 from mailkeep.services.audit_verifying import Fault, Verdict
+from mailkeep.storage import account_rows
 from mailkeep.storage import audit_log as audit_storage
 from mailkeep.storage.database import Database
 from mailkeep.storage.schema import audit_log, audit_places, audit_seals
@@ -280,12 +281,12 @@ async def test_places_may_go_with_their_account(core: Core, alice: Customer, bob
     async with core.database.write() as connection:
         await core.trail.write(connection, alice.actor, "account.delete")
     async with core.database.write() as connection:
-        assert await audit_storage.erase_places(connection, str(alice.actor.account_id), limit=100) >= 4
+        assert await account_rows.erase(connection, audit_places, str(alice.actor.account_id), limit=100) >= 4
     assert (await verify(core)).finding is None
     (record,) = await records_of(alice, action="account.delete")
     assert record.place is None
     async with core.database.write() as connection:
-        await audit_storage.erase_places(connection, str(bob.actor.account_id), limit=100)
+        await account_rows.erase(connection, audit_places, str(bob.actor.account_id), limit=100)
     finding = (await verify(core)).finding
     assert finding is not None
     assert finding.fault is Fault.PLACE_MISSING

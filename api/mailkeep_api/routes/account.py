@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from mailkeep.domain.scope import Scope
-from mailkeep_api.routing import Call, Routes
-from mailkeep_api.schemas.accounts import AccountOut
+from mailkeep_api.routing import SESSION, Call, Routes
+from mailkeep_api.schemas.accounts import AccountDeletionIn, AccountOut, DeletionOut
 
 routes: Final = Routes("/api/v1/account", tag="account")
 
@@ -15,3 +15,13 @@ routes: Final = Routes("/api/v1/account", tag="account")
 async def get_account(call: Call) -> AccountOut:
     """The account, its tier and what it stores."""
     return AccountOut.of(await call.core.accounts.get(call.actor), await call.core.accounts.user(call.actor))
+
+
+@routes.delete("", scope=SESSION, audit="account.delete", body=AccountDeletionIn, returns=DeletionOut)
+async def delete_account(call: Call, body: AccountDeletionIn) -> DeletionOut:
+    """Delete the account with all that is in it, for good: only its owner may, with the password once more.
+
+    From the answer on nobody gets in, no token works, and mail to its addresses is refused; the stored bytes are
+    removed soon after. The answer says what is kept.
+    """
+    return DeletionOut.of(await call.core.deletion.delete_own(call.actor, body.password))

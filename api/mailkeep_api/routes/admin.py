@@ -9,6 +9,7 @@ from mailkeep.domain.administration import AccountFilter
 from mailkeep.domain.scope import Scope
 from mailkeep_api.links import link_next
 from mailkeep_api.routing import Call, Routes
+from mailkeep_api.schemas.accounts import DeletionOut
 from mailkeep_api.schemas.admin import (
     AccountChange,
     AccountEntryList,
@@ -62,6 +63,12 @@ async def update_account_entry(call: Call, account_id: str, body: AccountChange)
         status=AccountStatus(body.status) if "status" in given else None,
     )
     return AccountEntryOut.of(changed)
+
+
+@routes.delete("/accounts/{account_id}", scope=Scope.ADMIN, audit="account.delete", returns=DeletionOut)
+async def delete_account_entry(call: Call, account_id: str) -> DeletionOut:
+    """Delete an account with all that is in it, for good, as its owner can."""
+    return DeletionOut.of(await call.core.deletion.delete_any(call.actor, account_id))
 
 
 @routes.get("/stats", scope=Scope.ADMIN, audit="admin.stats", returns=StatsOut)

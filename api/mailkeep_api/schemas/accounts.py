@@ -7,6 +7,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from mailkeep.domain.account import Account, Role, User
+from mailkeep.domain.deletion import DeletionReceipt
 from mailkeep_api.schemas.shapes import In, Instant, Out
 
 REGISTERED: Final = "Log in now. If this email address had an account before, nothing of it has changed."
@@ -54,3 +55,33 @@ class RegisteredOut(Out):
 
     status: Literal["registered"] = "registered"
     detail: str = REGISTERED
+
+
+class AccountDeletionIn(In):
+    """Whoever logged in shows once more that it is them."""
+
+    password: str = Field(min_length=1, max_length=1024, examples=["correct horse battery staple"])
+
+
+class DeletionOut(Out):
+    """A receipt; `id` names its record in the audit log.
+
+    `deleted` counts what there was: addresses, messages, refusals, sessions, tokens, users. `kept` says in words
+    what remains.
+    """
+
+    id: str
+    account_id: str
+    deleted_at: Instant
+    deleted: dict[str, int]
+    kept: tuple[str, ...]
+
+    @classmethod
+    def of(cls, receipt: DeletionReceipt) -> DeletionOut:
+        return cls(
+            id=receipt.id,
+            account_id=receipt.account_id,
+            deleted_at=receipt.deleted_at,
+            deleted=dict(receipt.deleted),
+            kept=receipt.kept,
+        )

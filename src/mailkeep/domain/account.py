@@ -14,6 +14,7 @@ from mailkeep.domain.scope import Actor, Scope
 class AccountStatus(StrEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    DELETED = "deleted"  # an empty shell, or one that is being emptied
 
 
 class Role(StrEnum):

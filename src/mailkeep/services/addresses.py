@@ -71,7 +71,8 @@ class Addresses:
     ) -> Address:
         """A new address: the one given, or of the local part given, or a random one.
 
-        Raises InvalidInput, Conflict when it is taken, LimitReached when the tier allows no more, NotAllowed.
+        Raises InvalidInput, Conflict when it is taken, LimitReached when the tier allows no more, NotAllowed,
+        NotFound when the account was deleted meanwhile.
         """
         account_id = actor.owner(Scope.ADDRESSES_WRITE)
         now = self._clock()
@@ -85,8 +86,7 @@ class Addresses:
             changed_at=now,
         )
         async with self._database.write() as connection:
-            ledgers = await accounts.lock(connection, [account_id])
-            tier = self._settings.tier(ledgers[account_id].tier)
+            tier = self._settings.tier((await accounts.lock_one(connection, account_id)).tier)
             if await addresses.count(connection, account_id) >= tier.addresses:
                 raise LimitReached(f"the tier {tier.name} allows {tier.addresses} addresses: delete one first")
             await addresses.add(connection, created, change_seq=await recipients.next_change(connection))

@@ -48,12 +48,13 @@ class Administration:
     ) -> AccountEntry:
         """Change what is given. A suspended account refuses mail, and nobody can log in to it or use its tokens.
 
-        In force within a second everywhere. Raises NotFound, InvalidInput for a tier that is not configured.
+        In force within a second everywhere. Raises NotFound, also for a deleted one; InvalidInput for a tier that is
+        not configured.
         """
         actor.require(Scope.ADMIN)
         self._require_tier(tier)
         async with self._database.write() as connection:
-            await accounts.lock(connection, [account_id])
+            await accounts.lock_one(connection, account_id)
             before = await account_directory.get(connection, account_id)
             after = replace(before, tier=tier or before.tier, status=status or before.status)
             await account_directory.change(connection, account_id, tier=after.tier, status=after.status)

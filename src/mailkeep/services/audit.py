@@ -60,13 +60,17 @@ class AuditTrail:
         resource: str = "",
         detail: str = "",
         account_id: str | None = None,
-    ) -> None:
-        """Record what this transaction does. `account_id`: the customer it concerns, where that is not the actor's."""
+    ) -> str:
+        """Record what this transaction does; returns the record's id.
+
+        `account_id`: the customer it concerns, where that is not the actor's.
+        """
         record = self._record(actor, action, resource=resource, detail=detail, account_id=account_id)
         await audit_log.add_all(connection, [self._signer.sign(record)])
         if actor.origin.claim and actor.account_id is not None:
             await idempotency_keys.mark_done(connection, actor.account_id, actor.origin.claim)
         actor.origin.written = True
+        return record.id
 
     async def note(
         self,

@@ -31,11 +31,14 @@ class Idempotency:
         self._expired_at = float("-inf")
 
     async def claim(self, account_id: str, key_sha256: str, *, fingerprint: str) -> Claim | None:
-        """None: the key is the caller's, who does the deed now. Else what is known of its first use."""
+        """None: the key is the caller's, who does the deed now. Else what is known of its first use.
+
+        Raises NotFound when the account was deleted meanwhile.
+        """
         now = self._clock()
         async with self._database.write() as connection:
             # Two requests with one key wait for each other here.
-            await accounts.lock(connection, [account_id])
+            await accounts.lock_one(connection, account_id)
             found = await idempotency_keys.get(connection, account_id, key_sha256, now=now)
             if found is not None and (found.is_done or found.is_under_way):
                 return found

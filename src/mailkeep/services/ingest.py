@@ -24,7 +24,7 @@ from mailkeep.domain.clock import Clock
 from mailkeep.domain.ids import new_id
 from mailkeep.domain.message import Attachment, Transport
 from mailkeep.domain.recipient import Recipient
-from mailkeep.errors import MailkeepError, MailLoop, StorageUnavailable
+from mailkeep.errors import MailkeepError, MailLoop, NotFound, StorageUnavailable
 from mailkeep.mail.filenames import stored_name
 from mailkeep.mail.headers import queue_id_at
 from mailkeep.mail.limits import MAX_RECEIVED
@@ -187,8 +187,8 @@ class Delivery:
             return [error] * len(self._incoming.recipients)
         unit = Unit(content, self._messages(parsed, content, entries))
         outcomes = await self._batches.store(unit)
-        if not unit.content_stored and not any(outcomes):
-            # Everybody had it already. After an error the blobs stay: a lost commit may have succeeded.
+        if not unit.content_stored and all(outcome is None or isinstance(outcome, NotFound) for outcome in outcomes):
+            # Each had it already, or is gone. After another error the blobs stay: a lost commit may have succeeded.
             await self._remove(spools)
         return outcomes
 

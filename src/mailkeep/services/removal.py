@@ -14,10 +14,10 @@ from mailkeep.domain.tier import Tier
 from mailkeep.services import hints, ledgers
 from mailkeep.services.as_seen import require_as_seen
 from mailkeep.services.audit import AuditTrail
+from mailkeep.services.blob_removal import BlobRemoval
 from mailkeep.services.hints import Hints
 from mailkeep.services.search_indexer import SearchIndexer
 from mailkeep.storage import accounts, blob_deletions, contents, messages
-from mailkeep.storage.blobs.blob_store import BlobStore
 from mailkeep.storage.database import Database
 
 
@@ -28,7 +28,7 @@ class MessageRemoval:
         self,
         database: Database,
         trail: AuditTrail,
-        blobs: BlobStore,
+        blobs: BlobRemoval,
         hints: Hints,
         indexer: SearchIndexer,
         *,
@@ -55,7 +55,7 @@ class MessageRemoval:
         """Returns how many were there. A call with many takes long: a hundred make a good transaction.
 
         `action` and `resource` are what the audit log calls it. `seen`: what the caller believes one of
-        them to be. Raises NotAllowed, PreconditionFailed.
+        them to be. Raises NotAllowed, PreconditionFailed, NotFound when the account was deleted meanwhile.
         """
         account_id = actor.owner(Scope.MESSAGES_WRITE)
         async with self._database.write() as connection:
@@ -66,17 +66,14 @@ class MessageRemoval:
                 await self._trail.write(connection, actor, action, resource=resource, detail=f"messages={removed}")
         if crossed:
             self._hints.notify(hints.RECIPIENTS)
-        if keys:
-            await self._blobs.delete(keys)
-            async with self._database.write() as connection:
-                await blob_deletions.done(connection, keys)
+        await self._blobs.remove(keys)
         return removed
 
     async def _remove_rows(
         self, connection: AsyncConnection, account_id: str, message_ids: Collection[str]
     ) -> tuple[int, bool, list[str]]:
         """How many, whether the account passed its quota, and the keys of the blobs that nobody needs any more."""
-        ledger = (await accounts.lock(connection, [account_id]))[account_id]
+        ledger = await accounts.lock_one(connection, account_id)
         found = await messages.sizes_of(connection, account_id, message_ids)
         if not found:
             return 0, False, []
@@ -85,9 +82,6 @@ class MessageRemoval:
         freed = sum(message.size_bytes for message in found)
         after = replace(ledger, storage_bytes=max(0, ledger.storage_bytes - freed))
         crossed = await ledgers.save(connection, ledger, after, quota_bytes=self._tier_of(ledger.tier).storage_bytes)
-        keys: list[str] = []
-        # In one order, whoever removes what: two customers can have received the same mail.
-        for content_id in sorted({message.content_id for message in found}):
-            keys += await contents.remove_unused(connection, content_id)
+        keys = await contents.remove_unused(connection, {message.content_id for message in found})
         await blob_deletions.queue(connection, keys, now=self._clock())
         return len(found), crossed, keys

@@ -79,8 +79,8 @@ class SearchFilling:
         if not entries:
             return
         async with self._database.write() as connection:
-            await accounts.lock(connection, [account_id])
-            await search_index.add_missing(connection, account_id, entries)
+            if await accounts.lock(connection, [account_id]):
+                await search_index.add_missing(connection, account_id, entries)
 
     async def _queue_all(self, account_id: str) -> None:
         async with self._database.write() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mailkeep.domain.account import Account, AccountStatus
 from mailkeep.errors import NotFound
 from mailkeep.storage.schema import accounts
+
+_EXISTS: Final = accounts.c.status != AccountStatus.DELETED
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +48,43 @@ async def get(connection: AsyncConnection, account_id: str) -> Account:
 
 
 async def all_ids(connection: AsyncConnection) -> list[str]:
-    """In order."""
-    return list((await connection.execute(select(accounts.c.id).order_by(accounts.c.id))).scalars())
+    """In order, without those that are deleted."""
+    query = select(accounts.c.id).where(_EXISTS).order_by(accounts.c.id)
+    return list((await connection.execute(query)).scalars())
 
 
 async def lock(connection: AsyncConnection, account_ids: Collection[str]) -> dict[str, Ledger]:
     """Lock accounts until the transaction ends, in the order of their ids so that two transactions cannot deadlock.
 
-    An account that is gone is missing from the answer.
+    An account that is gone, or deleted, is missing from the answer.
     """
     columns = accounts.c.id, accounts.c.tier, accounts.c.message_seq, accounts.c.storage_bytes
-    query = select(*columns).where(accounts.c.id.in_(account_ids)).order_by(accounts.c.id).with_for_update()
+    query = select(*columns).where(accounts.c.id.in_(account_ids), _EXISTS).order_by(accounts.c.id).with_for_update()
     return {row.id: Ledger(*row) for row in await connection.execute(query)}
+
+
+async def lock_one(connection: AsyncConnection, account_id: str) -> Ledger:
+    """Lock one account until the transaction ends. Raises NotFound when it is gone or deleted."""
+    ledger = (await lock(connection, [account_id])).get(account_id)
+    if ledger is None:
+        raise NotFound("the account is gone")
+    return ledger
+
+
+async def lock_deleted(connection: AsyncConnection, account_id: str) -> None:
+    """Lock a deleted account, so that those who empty it take turns."""
+    await connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
+
+
+async def set_deleted(connection: AsyncConnection, account_id: str) -> None:
+    """From now on nothing is added to it and nobody logs in. The caller has it locked."""
+    values = {"status": AccountStatus.DELETED, "message_seq": 0, "storage_bytes": 0}
+    await connection.execute(update(accounts).where(accounts.c.id == account_id).values(values))
+
+
+async def deleted_among(connection: AsyncConnection, account_ids: Collection[str]) -> set[str]:
+    query = select(accounts.c.id).where(accounts.c.id.in_(account_ids), accounts.c.status == AccountStatus.DELETED)
+    return set((await connection.execute(query)).scalars())
 
 
 async def save(connection: AsyncConnection, ledger: Ledger) -> None:

@@ -76,11 +76,24 @@ async def change(
     changed_at: datetime,
     **values: Any,
 ) -> None:
-    """Set columns of an address and its place in the recipients feed."""
-    condition = addresses.c.account_id == account_id, addresses.c.id == address_id
+    """Set columns of an address and its place in the recipients feed; a tombstone stays what it is."""
+    condition = addresses.c.account_id == account_id, addresses.c.id == address_id, addresses.c.deleted_at.is_(None)
     await connection.execute(
         update(addresses).where(*condition).values(change_seq=change_seq, changed_at=changed_at, **values)
     )
+
+
+async def bury(connection: AsyncConnection, account_id: str, *, first_change: int, now: datetime) -> None:
+    """Make tombstones of all addresses of an account, with places in the feed from `first_change` on.
+
+    What its owner wrote of them, the labels, goes; also those of addresses that were deleted before.
+    """
+    condition = addresses.c.account_id == account_id, addresses.c.deleted_at.is_(None)
+    ids = (await connection.execute(select(addresses.c.id).where(*condition))).scalars().all()
+    for offset, address_id in enumerate(ids):
+        change_seq = first_change + offset
+        await change(connection, account_id, address_id, change_seq=change_seq, changed_at=now, deleted_at=now)
+    await connection.execute(update(addresses).where(addresses.c.account_id == account_id).values(label=""))
 
 
 def _of(account_id: str) -> Any:

@@ -1,6 +1,6 @@
 """audit_log and audit_places: what was done. Rows are added and read; nothing here changes one.
 
-Of the places alone there is a way to remove them: with the account that they speak of.
+The places alone are removed, with the account that they speak of: see storage/account_rows.py.
 """
 
 from __future__ import annotations
@@ -9,17 +9,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.audit import ActorKind, AuditQuery, AuditRecord, Place
 from mailkeep.domain.audit_signing import SignedRecord
+from mailkeep.storage import accounts
 from mailkeep.storage.schema import audit_log, audit_places
 
 
 async def add_all(connection: AsyncConnection, batch: Sequence[SignedRecord]) -> None:
+    """The place of a record is left out when its account is deleted: nobody would come to erase it."""
     await connection.execute(insert(audit_log), [_values(signed) for signed in batch])
-    await connection.execute(insert(audit_places), [_place_values(signed) for signed in batch])
+    account_ids = {signed.record.account_id for signed in batch if signed.record.account_id is not None}
+    deleted = await accounts.deleted_among(connection, account_ids) if account_ids else frozenset()
+    places = [_place_values(signed) for signed in batch if signed.record.account_id not in deleted]
+    if places:
+        await connection.execute(insert(audit_places), places)
 
 
 async def known(connection: AsyncConnection, ids: Collection[str]) -> set[str]:
@@ -50,15 +56,6 @@ async def ids_after(connection: AsyncConnection, after: str, *, limit: int) -> l
     """In the order of the ids."""
     query = select(audit_log.c.id).where(audit_log.c.id > after).order_by(audit_log.c.id).limit(limit)
     return list((await connection.execute(query)).scalars())
-
-
-async def erase_places(connection: AsyncConnection, account_id: str, *, limit: int) -> int:
-    """Remove up to `limit` places of an account that is deleted; returns how many it were."""
-    query = select(audit_places.c.audit_id).where(audit_places.c.account_id == account_id).limit(limit)
-    ids = (await connection.execute(query)).scalars().all()
-    if ids:
-        await connection.execute(delete(audit_places).where(audit_places.c.audit_id.in_(ids)))
-    return len(ids)
 
 
 def _records() -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -120,17 +120,23 @@ async def source_of(connection: AsyncConnection, content_id: str) -> Source:
     return Source(row.source_key, row.size_bytes, row.source_sha256, row.malware)
 
 
-async def remove_unused(connection: AsyncConnection, content_id: str) -> list[str]:
-    """Delete a content to which no message refers any more; returns the keys of its blobs, none while it is used."""
-    lock = select(contents.c.source_key).where(contents.c.id == content_id).with_for_update()
-    source_key = (await connection.execute(lock)).scalar_one_or_none()
-    in_use = select(messages.c.id).where(messages.c.content_id == content_id).limit(1)
-    if source_key is None or (await connection.execute(in_use)).first() is not None:
+async def remove_unused(connection: AsyncConnection, content_ids: Collection[str]) -> list[str]:
+    """Delete those contents to which no message refers any more; returns the keys of their blobs.
+
+    They are locked in the order of their ids, whoever removes what: two customers can have received the same mail.
+    Of two who remove its last messages at once, the second one finds it unused.
+    """
+    wanted = contents.c.id.in_(content_ids)
+    lock = select(contents.c.id, contents.c.source_key).where(wanted).order_by(contents.c.id).with_for_update()
+    sources = {row.id: row.source_key for row in await connection.execute(lock)}
+    in_use = select(messages.c.content_id).where(messages.c.content_id.in_(sources)).distinct()
+    unused = sources.keys() - set((await connection.execute(in_use)).scalars())
+    if not unused:
         return []
-    keys = select(attachments.c.blob_key).where(attachments.c.content_id == content_id)
-    blob_keys = [source_key, *(await connection.execute(keys)).scalars()]
-    await connection.execute(delete(attachments).where(attachments.c.content_id == content_id))
-    await connection.execute(delete(contents).where(contents.c.id == content_id))
+    keys = select(attachments.c.blob_key).where(attachments.c.content_id.in_(unused))
+    blob_keys = [*(sources[content_id] for content_id in sorted(unused)), *(await connection.execute(keys)).scalars()]
+    await connection.execute(delete(attachments).where(attachments.c.content_id.in_(unused)))
+    await connection.execute(delete(contents).where(contents.c.id.in_(unused)))
     return blob_keys
 
 

@@ -157,6 +157,12 @@ async def sizes_of(connection: AsyncConnection, account_id: str, message_ids: Co
     return [StoredSize(*row) for row in await connection.execute(query)]
 
 
+async def oldest(connection: AsyncConnection, account_id: str, *, limit: int) -> list[StoredSize]:
+    columns = messages.c.id, messages.c.seq, messages.c.content_id, messages.c.size_bytes
+    query = select(*columns).where(messages.c.account_id == account_id).order_by(messages.c.seq).limit(limit)
+    return [StoredSize(*row) for row in await connection.execute(query)]
+
+
 async def words_of(connection: AsyncConnection, account_id: str, seqs: Collection[int]) -> list[StoredWords]:
     """Of those that are there."""
     query = select(messages).where(messages.c.account_id == account_id, messages.c.seq.in_(seqs))

@@ -11,6 +11,7 @@ from sqlalchemy import Row, delete, select
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mailkeep.domain.account import AccountStatus
 from mailkeep.domain.ids import new_id
 from mailkeep.domain.refusal import Refusal, StoredRefusal
 from mailkeep.storage.schema import accounts, addresses, refusals
@@ -28,11 +29,12 @@ class NewRefusal:
 
 
 async def owners(connection: AsyncConnection, address_ids: Collection[str]) -> dict[str, tuple[str, str]]:
-    """The account and its tier of each address, deleted ones included; an id that is no address's is missing."""
+    """The account and its tier of each address, deleted ones included. Missing is an id that is no address's, and
+    what belongs to an account that is deleted."""
     query = (
         select(addresses.c.id, addresses.c.account_id, accounts.c.tier)
         .join(accounts, accounts.c.id == addresses.c.account_id)
-        .where(addresses.c.id.in_(address_ids))
+        .where(addresses.c.id.in_(address_ids), accounts.c.status != AccountStatus.DELETED)
     )
     return {row.id: (row.account_id, row.tier) for row in await connection.execute(query)}
 

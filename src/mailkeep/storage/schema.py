@@ -244,6 +244,15 @@ blob_deletions = Table(
     **_MYSQL,
 )
 
+# Accounts that were deleted and are still being emptied: see services/account_purge.py.
+account_deletions = Table(
+    "account_deletions",
+    metadata,
+    Column("account_id", Identifier, ForeignKey("accounts.id"), primary_key=True),
+    Column("deleted_at", UtcDateTime, nullable=False),
+    **_MYSQL,
+)
+
 # What was done, by whom: only ever added to. No foreign keys: it outlives whom it is about.
 audit_log = Table(
     "audit_log",

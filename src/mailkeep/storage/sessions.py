@@ -5,24 +5,29 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.account import AccountStatus, Role, User
+from mailkeep.errors import NotAuthenticated
 from mailkeep.storage.schema import accounts, sessions, users
 
 
 async def add(
     connection: AsyncConnection, session_id: str, user: User, *, created_at: datetime, expires_at: datetime
 ) -> None:
-    await connection.execute(
-        insert(sessions).values(
-            id=session_id,
-            account_id=user.account_id,
-            user_id=user.id,
-            created_at=created_at,
-            expires_at=expires_at,
-        )
-    )
+    """Raises NotAuthenticated when the user is gone."""
+    values = {
+        "id": session_id,
+        "account_id": user.account_id,
+        "user_id": user.id,
+        "created_at": created_at,
+        "expires_at": expires_at,
+    }
+    try:
+        await connection.execute(insert(sessions).values(values))
+    except IntegrityError as error:
+        raise NotAuthenticated("the account is gone") from error
 
 
 async def role_of(
