@@ -123,13 +123,16 @@ _OF_THE_ROOM: Final = (
 )
 KNOWN: Final = {problem.slug: problem for problem in (*_OF_THE_ROOM, *(problem for _, problem in _TABLE))}
 
+_PASSWORD: Final = "must have 12 characters or more, at most 1,024 bytes, and not be one of the common passwords"  # noqa: S105  advice
 # What core refuses, said in our words: the field is all that is taken from the error.
 _FIELD_MESSAGES: Final = {
     "address": "must be local-part@domain, under a domain of yours",
+    "current": "is not your password",
     "email": "must be an email address",
     "label": "is too long, or holds control characters",
     "local_part": "must be letters, digits, dots and hyphens, without a subaddress",
-    "password": "must have 12 characters or more, at most 1,024 bytes, and not be one of the common passwords",
+    "new": _PASSWORD,
+    "password": _PASSWORD,
 }
 
 

@@ -32,6 +32,7 @@ from mailkeep.services.idempotency import Idempotency
 from mailkeep.services.inbox import Inbox
 from mailkeep.services.incident import Incident
 from mailkeep.services.ingest import Ingest, open_ingest
+from mailkeep.services.last_use import LastUse
 from mailkeep.services.lockout import Lockout
 from mailkeep.services.passwords import Passwords
 from mailkeep.services.recipients import RecipientsFeed
@@ -39,6 +40,7 @@ from mailkeep.services.refusals import Refusals
 from mailkeep.services.removal import MessageRemoval
 from mailkeep.services.scanning import open_scanner
 from mailkeep.services.search_indexer import SearchIndexer
+from mailkeep.services.session_keys import ConfiguredKeys, KeyFile, SessionKeys
 from mailkeep.services.sessions import Sessions
 from mailkeep.services.tokens import Tokens
 from mailkeep.storage.blobs.blob_store import BlobStore
@@ -92,10 +94,12 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         signer = AuditSigner(audit_key(settings))
         trail = AuditTrail(database, signer, spill_dir=settings.data_dir / "audit-pending", clock=clock)
         lockout = Lockout(database, registrations_per_hour=settings.auth.registrations_per_hour, clock=clock)
+        last_use = LastUse(database, clock=clock)
         batches = DeliveryBatches(database, hints, indexer, tier_of=settings.tier)
         async with (
             indexer.running(),
             trail.running(),
+            last_use.running(),
             batches.running(),
             open_ingest(
                 batches,
@@ -121,11 +125,12 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 sessions=Sessions(
                     database,
                     trail,
-                    secret=session_secret(settings),
+                    last_use,
+                    session_keys(settings),
                     lifetime=timedelta(hours=settings.auth.session_hours),
                     clock=clock,
                 ),
-                tokens=Tokens(database, trail, clock=clock),
+                tokens=Tokens(database, trail, last_use, clock=clock),
                 addresses=Addresses(database, trail, hints, settings, clock=clock),
                 inbox=Inbox(
                     database,
@@ -160,11 +165,17 @@ def make_data_dir(settings: Settings) -> None:
         raise ConfigurationError(f"cannot write to the data directory {settings.data_dir}: set data_dir")
 
 
-def session_secret(settings: Settings) -> bytes:
-    """The key that signs sessions: the one configured, else one made once and kept in the data directory."""
-    if settings.auth.secret is not None:
-        return settings.auth.secret.get_secret_value().encode()
-    return _kept_secret(settings.data_dir / "session.key", "which ends all sessions")
+def session_keys(settings: Settings) -> SessionKeys:
+    """The keys that sign sessions: those configured, else one made once and kept in the data directory."""
+    secret, previous = (
+        each.get_secret_value().encode() if each is not None else None
+        for each in (settings.auth.secret, settings.auth.previous_secret)
+    )
+    if secret is not None:
+        return ConfiguredKeys(secret, previous)
+    path = settings.data_dir / "session.key"
+    _make_secret(path)
+    return KeyFile(path)
 
 
 def audit_key(settings: Settings) -> bytes:

@@ -288,6 +288,9 @@ class Auth(Section):
         default=None,
         description="signs sessions, at least 32 bytes; empty: made at first start, in data_dir/session.key",
     )
+    previous_secret: SecretStr | None = Field(
+        default=None, description="what `secret` was before: sessions that it signed are good still"
+    )
     registration: Literal["open", "closed"] = Field(
         default="open", description="closed: only `mailkeep user create` makes accounts"
     )
@@ -298,15 +301,21 @@ class Auth(Section):
         default=(), description="networks whose X-Forwarded-For is believed"
     )
 
-    @field_validator("secret", mode="before")
+    @field_validator("secret", "previous_secret", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return value or None
 
-    @field_validator("secret")
+    @field_validator("secret", "previous_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         return _at_least_32_bytes(value)
+
+    @model_validator(mode="after")
+    def _previous_has_a_successor(self) -> Self:
+        if self.previous_secret is not None and self.secret is None:
+            raise ValueError("previous_secret needs secret")
+        return self
 
 
 class Audit(Section):

@@ -23,6 +23,7 @@ BODIES: dict[str, dict[str, object]] = {
     "AccountChange": {},
     "AccountDeletionIn": {"password": PASSWORD},
     "MessageChange": {"read": True},
+    "PasswordChange": {},
     "RefusalsIn": {"items": []},
 }
 

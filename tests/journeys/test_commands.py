@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
+from mailkeep.services.session_keys import LOOK_EVERY_S
 from services.api import logged_in
 from services.mailkeep import PASSWORD, Customer, Mailkeep, wait_for_recipient
 
@@ -25,3 +27,17 @@ async def test_an_installation_is_set_up_by_its_commands(tmp_path: Path, databas
         fresh.stop()
     finally:
         fresh.kill()
+
+
+async def test_a_running_process_notices_that_keys_were_rotated(mailkeep: Mailkeep) -> None:
+    customer = mailkeep.create_customer("me@here.test")
+    mailkeep.start_api()
+    async with logged_in(mailkeep.url, customer) as client:
+        assert mailkeep.output("keys", "rotate") == "rotated: sessions stay\n"
+        await asyncio.sleep(LOOK_EVERY_S + 0.2)
+        assert await client.messages() == []
+        assert mailkeep.output("keys", "rotate", "--drop-previous") == "all sessions ended\n"
+        await asyncio.sleep(LOOK_EVERY_S + 0.2)
+        await client.call("GET", "/api/v1/messages", expect=401)
+        await client.log_in(customer.email, customer.password)
+        assert await client.messages() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -116,9 +117,10 @@ async def test_attack_077_what_is_anothers(world: World, ada: Customer, bob: Cus
 
 
 async def ids_of(world: World, ada: Customer) -> dict[str, str]:
+    owner = await world.core.accounts.authenticate(ada.email, PASSWORD)
+    ada = replace(ada, token=await session_of(world, owner))  # a role that was tried may have ended all others
     message_id = await world.only_message(ada)
     detail = (await world.ask("GET", f"/api/v1/messages/{message_id}", ada)).json
-    owner = await world.core.accounts.authenticate(ada.email, PASSWORD)
     return {
         "message_id": message_id,
         "attachment_id": detail["attachments"][0]["id"],

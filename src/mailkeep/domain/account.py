@@ -59,6 +59,18 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A log-in as its owner sees it. `last_seen_at` is coarse; where it came from is as it was at log-in."""
+
+    id: str
+    created_at: datetime
+    expires_at: datetime
+    last_seen_at: datetime | None
+    client_ip: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
 class Registration:
     """What a new customer gets: an account, its owner, and a first address."""
 
@@ -77,3 +89,4 @@ class ApiToken:
     scopes: frozenset[Scope]
     created_at: datetime
     expires_at: datetime | None
+    last_used_at: datetime | None = None

@@ -17,16 +17,24 @@ from mailkeep.domain.audit import Origin
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.ids import new_id
 from mailkeep.domain.scope import Actor, Scope
-from mailkeep.errors import Conflict, InvalidInput, NotAuthenticated
+from mailkeep.errors import Conflict, InvalidInput, NotAllowed, NotAuthenticated
 from mailkeep.services import hints
 from mailkeep.services.audit import AuditTrail
 from mailkeep.services.hints import Hints
 from mailkeep.services.lockout import Attempt, Lockout
 from mailkeep.services.passwords import Passwords, check_length, check_strength
-from mailkeep.storage import accounts, addresses, recipients, users
+from mailkeep.storage import accounts, addresses, recipients, sessions, users
 from mailkeep.storage.database import Database
 
 _EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f<>,;:\"()\[\]\\]{1,64}@[^@\s\x00-\x1f\x7f<>,;:\"()\[\]\\]{1,189}")
+
+
+class _Unrecognised(NotAuthenticated):
+    """`account_id`: whose password it was not, for the audit log alone."""
+
+    def __init__(self, account_id: str | None) -> None:
+        super().__init__("the e-mail address or the password is wrong")
+        self.account_id = account_id
 
 
 class Accounts:
@@ -99,8 +107,40 @@ class Accounts:
         Raises NotAuthenticated, after the same work whether the user exists or not; InvalidInput for a password
         longer than any; RateExceeded after too many failures (see `Lockout`), Unavailable when too many log in.
         """
-        check_length(password)
         origin = origin or Origin()
+        try:
+            return await self._recognise(email, password, origin)
+        except _Unrecognised as error:
+            await self._trail.note(
+                nobody(origin), "session.open", outcome="not-authenticated", account_id=error.account_id
+            )
+            raise
+
+    async def change_password(self, actor: Actor, current: str, new: str) -> None:
+        """Set a new password; all other sessions of the person end.
+
+        Raises InvalidInput for a wrong current password, which counts as a failed log-in, and for a new one that will
+        not do; RateExceeded and Unavailable as `authenticate` does; NotAllowed for a token.
+        """
+        if actor.account_id is None or actor.user_id is None:
+            raise NotAllowed("only for whoever logged in")
+        check_length(current, field="current")
+        check_strength(new, field="new")
+        async with self._database.read() as connection:
+            user = await users.get(connection, actor.account_id, actor.user_id)
+        try:
+            await self._recognise(user.email, current, actor.origin)
+        except NotAuthenticated as error:
+            raise InvalidInput("not the current password", field="current") from error
+        async with self._passwords.turn() as hasher:
+            password_hash = await hasher.hash(new)
+        async with self._database.write() as connection:
+            await users.set_password_hash(connection, user, password_hash)
+            await sessions.revoke(connection, user.account_id, user.id, now=self._clock(), but=actor.session_id)
+            await self._trail.write(connection, actor, "account.password", resource=user.id)
+
+    async def _recognise(self, email: str, password: str, origin: Origin) -> User:
+        check_length(password)
         attempt = Attempt.of(email, origin.client_ip)
         async with self._database.read() as connection:  # who has to wait takes nobody's turn
             await self._lockout.check(connection, attempt)
@@ -110,12 +150,8 @@ class Accounts:
                 found = await users.by_email(connection, email.strip().lower())
             user, password_hash = found or (None, None)
             if not await hasher.verify(password_hash, password) or user is None or password_hash is None:
-                account_id = user.account_id if user is not None else None
-                await self._trail.note(
-                    nobody(origin), "session.open", outcome="not-authenticated", account_id=account_id
-                )
                 await self._lockout.failed(attempt)
-                raise NotAuthenticated("the e-mail address or the password is wrong")
+                raise _Unrecognised(user.account_id if user is not None else None)
             renewed = await hasher.hash(password) if hasher.needs_rehash(password_hash) else None
         await self._lockout.succeeded(attempt)
         if renewed is not None:

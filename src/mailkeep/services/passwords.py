@@ -74,19 +74,19 @@ class Passwords:
             self._room.release()
 
 
-def check_strength(password: str) -> None:
+def check_strength(password: str, *, field: str = "password") -> None:
     """Raises InvalidInput. No rules of composition: length, and not what everybody tries first (NIST SP 800-63B)."""
     if len(password) < MIN_LENGTH:
-        raise InvalidInput(f"too short: at least {MIN_LENGTH} characters", field="password")
-    check_length(password)
+        raise InvalidInput(f"too short: at least {MIN_LENGTH} characters", field=field)
+    check_length(password, field=field)
     if password.lower() in COMMON or len(set(password)) < 4:
-        raise InvalidInput("too common: it is among the first that anybody tries", field="password")
+        raise InvalidInput("too common: it is among the first that anybody tries", field=field)
 
 
-def check_length(password: str) -> None:
+def check_length(password: str, *, field: str = "password") -> None:
     """Raises InvalidInput for a password too long to be hashed: it is nobody's."""
     if len(password) > MAX_BYTES or len(_bytes(password)) > MAX_BYTES:
-        raise InvalidInput(f"too long: at most {MAX_BYTES} bytes", field="password")
+        raise InvalidInput(f"too long: at most {MAX_BYTES} bytes", field=field)
 
 
 def _bytes(password: str) -> bytes:

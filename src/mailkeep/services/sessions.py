@@ -1,27 +1,24 @@
-"""Log-ins: a JWT (RFC 7519) that is worth something only while its row in `sessions` is."""
+"""Log-ins: a JWT (see session_tokens.py) that is worth something only while its row in `sessions` is."""
 
 from __future__ import annotations
 
+import builtins
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-import jwt
-
-from mailkeep.domain.account import Role, Session, User
+from mailkeep.domain.account import Role, Session, SessionInfo, User
 from mailkeep.domain.audit import Origin
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.ids import new_id
 from mailkeep.domain.scope import CUSTOMER_SCOPES, Actor, Scope
-from mailkeep.errors import NotAuthenticated
+from mailkeep.errors import NotAllowed, NotAuthenticated, NotFound
 from mailkeep.services.audit import AuditTrail
+from mailkeep.services.last_use import LastUse
+from mailkeep.services.session_keys import SessionKeys
+from mailkeep.services.session_tokens import issue, verified
 from mailkeep.storage import sessions
 from mailkeep.storage.database import Database
-
-ALGORITHM: Final = "HS256"
-ISSUER: Final = "mailkeep"
-AUDIENCE: Final = "mailkeep-session"
-# A JWT of ours has some 400 characters; nothing longer is worth a signature check.
-MAX_TOKEN: Final = 2_000
 
 _SCOPES: Final = {
     Role.OWNER: CUSTOMER_SCOPES,
@@ -31,67 +28,103 @@ _SCOPES: Final = {
 
 
 class Sessions:
-    """Opens, recognises and closes log-ins."""
+    """Opens, recognises, lists and closes log-ins."""
 
     def __init__(
-        self, database: Database, trail: AuditTrail, *, secret: bytes, lifetime: timedelta, clock: Clock
+        self,
+        database: Database,
+        trail: AuditTrail,
+        last_use: LastUse,
+        keys: SessionKeys,
+        *,
+        lifetime: timedelta,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._trail = trail
-        self._secret = secret
+        self._last_use = last_use
+        self._keys = keys
         self._lifetime = lifetime
         self._clock = clock
 
     async def open(self, user: User, *, origin: Origin | None = None) -> Session:
-        session_id, now = new_id(), self._clock()
-        expires_at = now + self._lifetime
+        now, ring, origin = self._clock(), await self._keys.ring(), origin or Origin()
+        info = SessionInfo(
+            id=new_id(),
+            created_at=now,
+            expires_at=now + self._lifetime,
+            last_seen_at=now,
+            client_ip=origin.client_ip,
+            user_agent=origin.user_agent,
+        )
         async with self._database.write() as connection:
-            await sessions.add(connection, session_id, user, created_at=now, expires_at=expires_at)
-            await self._trail.write(connection, user.acting(origin), "session.open", resource=session_id)
-        claims = {
-            "iss": ISSUER,
-            "aud": AUDIENCE,
-            "sub": user.id,
-            "sid": session_id,
-            "jti": new_id(),
-            "iat": int(now.timestamp()),
-            "exp": int(expires_at.timestamp()),
-        }
-        return Session(session_id, jwt.encode(claims, self._secret, algorithm=ALGORITHM), expires_at)
+            await sessions.add(connection, user, info)
+            await self._trail.write(connection, user.acting(origin), "session.open", resource=info.id)
+        token = issue(ring.signing, user_id=user.id, session_id=info.id, issued_at=now, expires_at=info.expires_at)
+        return Session(info.id, token, info.expires_at)
 
     async def actor(self, token: str) -> Actor:
         """Who holds this token. Raises NotAuthenticated when it is forged, over or revoked."""
-        session_id, user_id = self._verified(token)
+        session_id, user_id = verified(token, await self._keys.ring())
         async with self._database.read() as connection:
-            found = await sessions.role_of(connection, session_id, user_id, now=self._clock())
+            found = await sessions.in_force(connection, session_id, user_id, now=self._clock())
         if found is None:
             raise NotAuthenticated("the session is over")
-        account_id, role = found
-        return Actor(scopes=_SCOPES[role], account_id=account_id, user_id=user_id, session_id=session_id)
+        self._last_use.session(session_id, seen_at=found.last_seen_at)
+        return Actor(scopes=_SCOPES[found.role], account_id=found.account_id, user_id=user_id, session_id=session_id)
+
+    async def list(
+        self, actor: Actor, *, limit: int = 50, before: str | None = None
+    ) -> tuple[builtins.list[SessionInfo], str | None]:
+        """A page of the person's sessions in force, newest first, and the cursor of the next one.
+
+        Raises NotAllowed for a token.
+        """
+        account_id, user_id = _person(actor)
+        async with self._database.read() as connection:
+            found = await sessions.page(
+                connection, account_id, user_id, limit=limit + 1, before=before, now=self._clock()
+            )
+        page = found[:limit]
+        return page, page[-1].id if len(found) > limit else None
 
     async def close(self, actor: Actor) -> None:
         """Log out. Does nothing for an actor without a session."""
-        if actor.account_id is None or actor.session_id is None:
-            return
-        async with self._database.write() as connection:
-            await sessions.revoke(connection, actor.account_id, actor.session_id, now=self._clock())
-            await self._trail.write(connection, actor, "session.close", resource=actor.session_id)
+        if actor.session_id is not None:
+            with suppress(NotFound):  # somebody was faster
+                await self.end(actor, actor.session_id)
 
-    def _verified(self, token: str) -> tuple[str, str]:
-        if len(token) > MAX_TOKEN:
-            raise NotAuthenticated("not a session token")
-        try:
-            claims = jwt.decode(
-                token,
-                self._secret,
-                algorithms=[ALGORITHM],
-                issuer=ISSUER,
-                audience=AUDIENCE,
-                options={"require": ["iss", "aud", "sub", "sid", "jti", "iat", "exp"]},
-            )
-        except jwt.PyJWTError as error:
-            raise NotAuthenticated("not a session token, or one that has expired") from error
-        session_id, user_id = claims["sid"], claims["sub"]
-        if not isinstance(session_id, str) or not isinstance(user_id, str):
-            raise NotAuthenticated("not a session token")
-        return session_id, user_id
+    async def end(self, actor: Actor, session_id: str) -> None:
+        """End one of the person's sessions. Raises NotFound, also when it is over; NotAllowed for a token."""
+        account_id, user_id = _person(actor)
+        async with self._database.write() as connection:
+            ended = await sessions.revoke(connection, account_id, user_id, now=self._clock(), only=session_id)
+            if not ended:
+                raise NotFound("no such session")
+            await self._trail.write(connection, actor, "session.close", resource=session_id)
+
+    async def end_all(self, actor: Actor, *, own_too: bool) -> int:
+        """End the person's other sessions, or all; returns how many. Raises NotAllowed for a token."""
+        account_id, user_id = _person(actor)
+        kept = None if own_too else actor.session_id
+        async with self._database.write() as connection:
+            ended = await sessions.revoke(connection, account_id, user_id, now=self._clock(), but=kept)
+            await self._trail.write(connection, actor, "session.close_all", detail=f"closed={ended}")
+        return ended
+
+    async def rotate_key(self, actor: Actor, *, drop_previous: bool) -> None:
+        """A new key signs from now on. With `drop_previous` all sessions end, else none does.
+
+        Raises NotAllowed without the scope `admin`, ConfigurationError when the key is in the settings.
+        """
+        actor.require(Scope.ADMIN)
+        async with self._database.write() as connection:
+            await self._trail.write(connection, actor, "keys.rotate", detail=f"drop_previous={drop_previous}")
+            await self._keys.rotate(drop_previous=drop_previous)
+
+
+def _person(actor: Actor) -> tuple[str, str]:
+    """Account and user. Raises NotAllowed for what is not a person who logged in."""
+    if actor.account_id is None or actor.user_id is None:
+        raise NotAllowed("only for whoever logged in")
+    return actor.account_id, actor.user_id

@@ -14,6 +14,7 @@ from mailkeep.domain.clock import Clock
 from mailkeep.domain.scope import SERVICE_SCOPES, Actor, Scope, operator
 from mailkeep.errors import InvalidInput, NotAuthenticated
 from mailkeep.services.audit import AuditTrail
+from mailkeep.services.last_use import LastUse
 from mailkeep.storage import api_tokens
 from mailkeep.storage.api_tokens import SecretHash
 from mailkeep.storage.database import Database
@@ -27,9 +28,10 @@ _DECOY: Final = SecretHash(salt="0" * 32, digest="0" * 64)
 class Tokens:
     """Makes tokens and recognises their holders."""
 
-    def __init__(self, database: Database, trail: AuditTrail, *, clock: Clock) -> None:
+    def __init__(self, database: Database, trail: AuditTrail, last_use: LastUse, *, clock: Clock) -> None:
         self._database = database
         self._trail = trail
+        self._last_use = last_use
         self._clock = clock
 
     async def create_service(self, name: str, scopes: Collection[Scope]) -> tuple[str, ApiToken]:
@@ -64,6 +66,7 @@ class Tokens:
         record, expected = found or (None, _DECOY)
         if not hmac.compare_digest(_digest(expected.salt, match[2]), expected.digest) or record is None:
             raise NotAuthenticated("the token is wrong, expired or revoked")
+        self._last_use.token(record.id, seen_at=record.last_used_at)
         return Actor(scopes=record.scopes, account_id=record.account_id, token_id=record.id)
 
 

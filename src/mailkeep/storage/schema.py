@@ -68,6 +68,9 @@ sessions = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+    Column("last_seen_at", UtcDateTime),
+    Column("client_ip", String(64), nullable=False, server_default=""),
+    Column("user_agent", String(255), nullable=False, server_default=""),
     Index(None, "account_id", "user_id"),
     **_MYSQL,
 )
@@ -84,6 +87,11 @@ api_tokens = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    # What it was before it was rotated, and until when that is good still.
+    Column("previous_salt", String(32)),
+    Column("previous_hash", Sha256Hex),
+    Column("previous_until", UtcDateTime),
     **_MYSQL,
 )
 
