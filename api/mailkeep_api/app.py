@@ -38,6 +38,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *audit.routes,
     *admin.routes,
     *reference.routes,
+    *reference.problem_routes,
     *recipients.routes,
     *refusals.routes,
     *health.routes,

@@ -27,6 +27,7 @@ from mailkeep.services.audit_verifying import AuditVerifying
 from mailkeep.services.audit_view import AuditView
 from mailkeep.services.blob_removal import BlobRemoval
 from mailkeep.services.delivery_batches import DeliveryBatches
+from mailkeep.services.diagnosing import Diagnosing
 from mailkeep.services.hints import Hints
 from mailkeep.services.idempotency import Idempotency
 from mailkeep.services.inbox import Inbox
@@ -63,6 +64,7 @@ class Core:
     deletion: AccountDeletion
     purge: AccountPurge
     tiers: AccountTiers
+    diagnosing: Diagnosing
     idempotency: Idempotency
     sessions: Sessions
     tokens: Tokens
@@ -95,6 +97,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         trail = AuditTrail(database, signer, spill_dir=settings.data_dir / "audit-pending", clock=clock)
         lockout = Lockout(database, registrations_per_hour=settings.auth.registrations_per_hour, clock=clock)
         last_use = LastUse(database, clock=clock)
+        feed = RecipientsFeed(database, hints, tier_of=settings.tier, clock=clock)
         batches = DeliveryBatches(database, hints, indexer, tier_of=settings.tier)
         async with (
             indexer.running(),
@@ -140,7 +143,8 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                     hints,
                     clock=clock,
                 ),
-                recipients=RecipientsFeed(database, hints, tier_of=settings.tier),
+                recipients=feed,
+                diagnosing=Diagnosing(database, tier_of=settings.tier, feed_asked_at=feed.asked_at, clock=clock),
                 refusals=Refusals(database, tier_of=settings.tier, clock=clock),
                 ingest=ingest,
                 indexer=indexer,

@@ -46,6 +46,7 @@ def test_only_these_routes_are_public() -> None:
         "POST /api/v1/auth/register",
         "POST /api/v1/auth/login",
         "GET /api/v1/openapi.json",
+        "GET /problems/{slug}",
         "GET /healthz",
         "GET /readyz",
     }

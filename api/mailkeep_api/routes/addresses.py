@@ -10,6 +10,7 @@ from mailkeep_api.etags import seen_by
 from mailkeep_api.links import link_next
 from mailkeep_api.routing import Call, Routes
 from mailkeep_api.schemas.addresses import AddressChange, AddressIn, AddressList, AddressOut, AddressQuery
+from mailkeep_api.schemas.diagnosis import DiagnosisOut
 from mailkeep_api.schemas.refusals import RefusalList, RefusalOut, RefusalQuery
 
 routes: Final = Routes("/api/v1/addresses", tag="addresses")
@@ -76,6 +77,12 @@ async def _seen(call: Call, address_id: str) -> Address | None:
         return address, AddressOut.of(address)
 
     return await seen_by(call.request, current)
+
+
+@routes.get("/{address_id}/diagnosis", scope=Scope.ADDRESSES_READ, audit="address.diagnosis", returns=DiagnosisOut)
+async def get_diagnosis(call: Call, address_id: str) -> DiagnosisOut:
+    """Whether the address can receive now, and if not, why and what to do."""
+    return DiagnosisOut.of(await call.core.diagnosing.diagnose(call.actor, address_id))
 
 
 @routes.get(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
+from mailkeep.domain.clock import Clock
 from mailkeep.domain.recipient import RecipientChanges
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.domain.tier import Tier
@@ -17,10 +19,16 @@ from mailkeep.storage.database import Database
 class RecipientsFeed:
     """Changes of the recipient table, in order, from any cursor."""
 
-    def __init__(self, database: Database, hints: Hints, *, tier_of: Callable[[str], Tier]) -> None:
+    def __init__(self, database: Database, hints: Hints, *, tier_of: Callable[[str], Tier], clock: Clock) -> None:
         self._database = database
         self._hints = hints
         self._tier_of = tier_of
+        self._clock = clock
+        self._asked_at: datetime | None = None
+
+    def asked_at(self) -> datetime | None:
+        """When a receiver last asked this process; None if it never did."""
+        return self._asked_at
 
     async def changes(self, actor: Actor, after: int, *, wait_s: float = 0, limit: int = 5000) -> RecipientChanges:
         """What changed after a cursor: at once when there is anything, else as soon as there is, else after `wait_s`.
@@ -29,6 +37,7 @@ class RecipientsFeed:
         database has forgotten `after`: start again from 0. Raises NotAllowed without the scope `policy`.
         """
         actor.require(Scope.POLICY)
+        self._asked_at = self._clock()
         remaining_s = deadline_after(wait_s)
         with self._hints.listen(hints.RECIPIENTS) as listener:
             while True:
