@@ -24,7 +24,7 @@ from mailkeep_api.keys import CORE, SETTINGS
 from mailkeep_api.noting import noted
 from mailkeep_api.problems import CHALLENGE, NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE, RequestProblem
 from mailkeep_api.rates.admission import admit
-from mailkeep_api.routing import PUBLIC, Access, Call, Raw, Route
+from mailkeep_api.routing import OWNER, PUBLIC, Access, Call, Raw, Route
 from mailkeep_api.time_limit import in_time
 from mailkeep_api.validation import validate, validate_query
 
@@ -74,6 +74,8 @@ async def _authorise(request: web.Request, needed: Scope | Access) -> Actor:
         _require(actor, needed)
     elif actor.session_id is None:
         raise NotAllowed("only for whoever logged in")
+    elif needed is OWNER:
+        _require(actor, Scope.ACCOUNT_WRITE)
     return actor
 
 

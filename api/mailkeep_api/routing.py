@@ -25,10 +25,12 @@ class Access(Enum):
 
     PUBLIC = "public"  # anybody
     SESSION = "session"  # whoever logged in, whatever their role; no token for programs
+    OWNER = "owner"  # whoever logged in as the account's owner
 
 
 PUBLIC: Final = Access.PUBLIC
 SESSION: Final = Access.SESSION
+OWNER: Final = Access.OWNER
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,22 +20,22 @@ class Credentials(In):
 
 
 class AccountOut(Out):
-    """A customer, as the person who logged in sees it. `email` is that person's."""
+    """A customer. `email` and `role` are those of whoever logged in, null for a token, which is nobody."""
 
     id: str
-    email: str
-    role: Role
+    email: str | None
+    role: Role | None
     tier: str
     status: str
     storage_bytes: int
     created_at: Instant
 
     @classmethod
-    def of(cls, account: Account, user: User) -> AccountOut:
+    def of(cls, account: Account, user: User | None) -> AccountOut:
         return cls(
             id=account.id,
-            email=user.email,
-            role=user.role,
+            email=user.email if user is not None else None,
+            role=user.role if user is not None else None,
             tier=account.tier,
             status=account.status.value,
             storage_bytes=account.storage_bytes,
