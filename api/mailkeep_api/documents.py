@@ -6,6 +6,7 @@ The pages use these too, so that one rule holds for both doors.
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 from urllib.parse import quote
@@ -60,6 +61,27 @@ async def send_download(request: web.Request, download: Download) -> web.StreamR
         first = await anext(chunks, b"")
         response.etag = etag or None
         response.content_length = download.size_bytes
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await response.write(first)
+            async for chunk in chunks:
+                await response.write(chunk)
+        await response.write_eof()
+    return response
+
+
+async def send_archive(
+    request: web.Request, chunks: AsyncGenerator[bytes, None], *, filename: str, link: str | None = None
+) -> web.StreamResponse:
+    """Stream a zip file of unknown size out. When it fails half way the connection is broken off."""
+    headers = {
+        **HOSTILE_CONTENT_HEADERS,
+        "Content-Disposition": content_disposition(filename),
+        "Content-Type": "application/zip",
+    }
+    response = web.StreamResponse(headers={**headers, "Link": link} if link is not None else headers)
+    async with aclosing(chunks):
+        first = await anext(chunks, b"")
         await response.prepare(request)
         if request.method != "HEAD":
             await response.write(first)

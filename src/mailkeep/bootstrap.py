@@ -16,6 +16,7 @@ from mailkeep.domain.audit_signing import AuditSigner
 from mailkeep.domain.clock import Clock, utc_now
 from mailkeep.errors import ConfigurationError
 from mailkeep.services.account_deletion import AccountDeletion
+from mailkeep.services.account_export import AccountExport
 from mailkeep.services.account_purge import AccountPurge
 from mailkeep.services.account_tiers import AccountTiers
 from mailkeep.services.accounts import Accounts
@@ -62,6 +63,7 @@ class Core:
     hints: Hints
     accounts: Accounts
     deletion: AccountDeletion
+    export: AccountExport
     purge: AccountPurge
     tiers: AccountTiers
     diagnosing: Diagnosing
@@ -115,6 +117,14 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             accounts = Accounts(database, trail, hints, Passwords(), lockout, settings, clock=clock)
             removal = BlobRemoval(database, blobs)
             purge = AccountPurge(database, removal, clock=clock)
+            inbox = Inbox(
+                database,
+                trail,
+                MessageRemoval(database, trail, removal, hints, indexer, tier_of=settings.tier, clock=clock),
+                blobs,
+                hints,
+                clock=clock,
+            )
             yield Core(
                 settings=settings,
                 database=database,
@@ -135,14 +145,8 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 ),
                 tokens=Tokens(database, trail, last_use, clock=clock),
                 addresses=Addresses(database, trail, hints, settings, clock=clock),
-                inbox=Inbox(
-                    database,
-                    trail,
-                    MessageRemoval(database, trail, removal, hints, indexer, tier_of=settings.tier, clock=clock),
-                    blobs,
-                    hints,
-                    clock=clock,
-                ),
+                inbox=inbox,
+                export=AccountExport(database, inbox, blobs),
                 recipients=feed,
                 diagnosing=Diagnosing(database, tier_of=settings.tier, feed_asked_at=feed.asked_at, clock=clock),
                 refusals=Refusals(database, tier_of=settings.tier, clock=clock),

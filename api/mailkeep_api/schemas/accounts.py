@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mailkeep.domain.account import Account, Role, User
 from mailkeep.domain.deletion import DeletionReceipt
-from mailkeep_api.schemas.shapes import In, Instant, Out
+from mailkeep_api.schemas.shapes import In, Instant, Out, Query, Seq
 
 REGISTERED: Final = "Log in now. If this email address had an account before, nothing of it has changed."
 
@@ -61,6 +61,11 @@ class AccountDeletionIn(In):
     """Whoever logged in shows once more that it is them."""
 
     password: str = Field(min_length=1, max_length=1024, examples=["correct horse battery staple"])
+
+
+class ExportQuery(Query):
+    after: Seq = Field(default=0, description="only the messages after this `seq`")
+    limit: int | None = Field(default=None, ge=1, le=100_000, description="at most so many messages")
 
 
 class DeletionOut(Out):

@@ -110,14 +110,44 @@ class Source:
     malware: str
 
 
+_SOURCE: Final = contents.c.source_key, contents.c.size_bytes, contents.c.source_sha256, contents.c.malware
+
+
 async def source_of(connection: AsyncConnection, content_id: str) -> Source:
     """Raises NotFound, as `get` does."""
-    columns = (contents.c.source_key, contents.c.size_bytes, contents.c.source_sha256, contents.c.malware)
-    query = select(*columns).where(contents.c.id == content_id)
+    query = select(*_SOURCE).where(contents.c.id == content_id)
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise NotFound("the message was deleted")
-    return Source(row.source_key, row.size_bytes, row.source_sha256, row.malware)
+    return Source(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedSource:
+    """A message's source, with what its envelope said."""
+
+    seq: int
+    message_id: str
+    mail_from: str
+    received_at: datetime
+    source: Source
+
+
+async def sources_after(
+    connection: AsyncConnection, account_id: str, after: int, *, last: int, limit: int
+) -> list[ReceivedSource]:
+    """Of an account's messages newer than the seq `after` and up to `last`, in their order."""
+    query = (
+        select(messages.c.seq, messages.c.id, messages.c.mail_from, messages.c.received_at, *_SOURCE)
+        .join(contents, contents.c.id == messages.c.content_id)
+        .where(messages.c.account_id == account_id, messages.c.seq > after, messages.c.seq <= last)
+        .order_by(messages.c.seq)
+        .limit(limit)
+    )
+    return [
+        ReceivedSource(seq, message_id, mail_from, received_at, Source(*source))
+        for seq, message_id, mail_from, received_at, *source in await connection.execute(query)
+    ]
 
 
 async def remove_unused(connection: AsyncConnection, content_ids: Collection[str]) -> list[str]:

@@ -157,6 +157,22 @@ async def sizes_of(connection: AsyncConnection, account_id: str, message_ids: Co
     return [StoredSize(*row) for row in await connection.execute(query)]
 
 
+async def ids_after(
+    connection: AsyncConnection, account_id: str, after: int, *, last: int, limit: int
+) -> list[tuple[int, str]]:
+    """Seq and id, in the order of the seqs, of messages newer than `after` and up to the seq `last`."""
+    condition = messages.c.account_id == account_id, messages.c.seq > after, messages.c.seq <= last
+    query = select(messages.c.seq, messages.c.id).where(*condition).order_by(messages.c.seq).limit(limit)
+    return [(row.seq, row.id) for row in await connection.execute(query)]
+
+
+async def nth_seq(connection: AsyncConnection, account_id: str, after: int, nth: int) -> int | None:
+    """The seq of the nth message after the seq `after`, None when there are not so many."""
+    query = select(messages.c.seq).where(messages.c.account_id == account_id, messages.c.seq > after)
+    query = query.order_by(messages.c.seq).offset(nth - 1).limit(1)
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
 async def oldest(connection: AsyncConnection, account_id: str, *, limit: int) -> list[StoredSize]:
     columns = messages.c.id, messages.c.seq, messages.c.content_id, messages.c.size_bytes
     query = select(*columns).where(messages.c.account_id == account_id).order_by(messages.c.seq).limit(limit)

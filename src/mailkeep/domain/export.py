@@ -1,0 +1,25 @@
+"""The export of an account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPart:
+    """Which messages an archive holds: those newer than the seq `after`, up to `last`.
+
+    `next_after` is the `after` of the part that follows; None: there is none.
+    """
+
+    account_id: str
+    after: int
+    last: int
+    next_after: int | None
+
+
+@dataclass(slots=True)
+class LeftOut:
+    """What is not in the archive, a line each; filled while it is written."""
+
+    lines: list[str] = field(default_factory=list)
