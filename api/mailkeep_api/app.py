@@ -27,6 +27,7 @@ from mailkeep_api.routes import (
     health,
     messages,
     reference,
+    tokens,
 )
 from mailkeep_api.routing import Route
 
@@ -35,6 +36,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *account.routes,
     *addresses.routes,
     *messages.routes,
+    *tokens.routes,
     *audit.routes,
     *admin.routes,
     *reference.routes,

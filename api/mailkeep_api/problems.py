@@ -128,11 +128,14 @@ _PASSWORD: Final = "must have 12 characters or more, at most 1,024 bytes, and no
 _FIELD_MESSAGES: Final = {
     "address": "must be local-part@domain, under a domain of yours",
     "current": "is not your password",
+    "expires_at": "must be a time to come",
     "email": "must be an email address",
     "label": "is too long, or holds control characters",
     "local_part": "must be letters, digits, dots and hyphens, without a subaddress",
     "new": _PASSWORD,
+    "name": "must have some letters, and no control characters",
     "password": _PASSWORD,
+    "scopes": "must be scopes that you hold yourself; tokens:write is for no token",
 }
 
 

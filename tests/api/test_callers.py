@@ -24,6 +24,8 @@ BODIES: dict[str, dict[str, object]] = {
     "AccountDeletionIn": {"password": PASSWORD},
     "MessageChange": {"read": True},
     "PasswordChange": {},
+    "TokenIn": {},
+    "TokenRotation": {},
     "RefusalsIn": {"items": []},
 }
 

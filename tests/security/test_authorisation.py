@@ -21,6 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MAIL = b"From: s@example.org\r\nSubject: hello\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\nbody\r\n"
 TABLE = read_table()
+READING = {Scope.MESSAGES_READ}
 
 
 def name(route: Route) -> str:
@@ -125,5 +126,6 @@ async def ids_of(world: World, ada: Customer) -> dict[str, str]:
         "message_id": message_id,
         "attachment_id": detail["attachments"][0]["id"],
         "address_id": ada.address_id,
+        "token_id": (await world.core.tokens.create(await world.core.sessions.actor(ada.token), "x", READING))[1].id,
         "session_id": (await world.core.sessions.open(owner)).id,
     }

@@ -60,6 +60,7 @@ UNBROKEN = {
 }
 VALID: dict[str, dict[str, object]] = {
     "Credentials": {"email": "x@example.org", "password": PASSWORD},
+    "TokenIn": {"name": "x", "scopes": ["messages:read"]},
     "PasswordChange": {"current": PASSWORD, "new": "another quiet river"},
 }
 

@@ -81,7 +81,10 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """A token for programs, without its secret. `account_id` is None for a service token."""
+    """A token for programs, without its secret. `account_id` is None for a service token.
+
+    `last_used_at` is right within a minute or so. `previous_until`: how long what it was before is good still.
+    """
 
     id: str
     account_id: str | None
@@ -90,3 +93,4 @@ class ApiToken:
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None = None
+    previous_until: datetime | None = None

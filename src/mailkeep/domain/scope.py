@@ -19,12 +19,16 @@ class Scope(StrEnum):
     ACCOUNT_READ = "account:read"
     ACCOUNT_WRITE = "account:write"
     AUDIT_READ = "audit:read"
+    TOKENS_READ = "tokens:read"
+    TOKENS_WRITE = "tokens:write"
     POLICY = "policy"
     WORKER = "worker"
     ADMIN = "admin"
 
 
 CUSTOMER_SCOPES = frozenset(scope for scope in Scope if ":" in scope)
+# What a customer's token can hold. Whoever could make tokens with one would keep what he took when that one is revoked.
+GRANTABLE_SCOPES = CUSTOMER_SCOPES - {Scope.TOKENS_WRITE}
 SERVICE_SCOPES = frozenset(Scope) - CUSTOMER_SCOPES
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.account import AccountStatus, ApiToken
 from mailkeep.domain.scope import Scope
+from mailkeep.errors import NotFound
 from mailkeep.storage.schema import accounts, api_tokens
+
+_KNOWN: Final = frozenset(scope.value for scope in Scope)  # a later version may have given others
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,13 @@ async def add(connection: AsyncConnection, token: ApiToken, secret: SecretHash) 
     )
 
 
-async def in_force(connection: AsyncConnection, token_id: str, *, now: datetime) -> tuple[ApiToken, SecretHash] | None:
-    """A token that is neither revoked nor expired, of an active account or of none, with what it must hash to."""
+async def in_force(
+    connection: AsyncConnection, token_id: str, *, now: datetime
+) -> tuple[ApiToken, SecretHash, SecretHash | None] | None:
+    """A token that is neither revoked nor expired, of an active account or of none, with what it must hash to.
+
+    That is the second, too, where it has been rotated and what it was before is good still.
+    """
     query = (
         select(api_tokens)
         .outerjoin(accounts, accounts.c.id == api_tokens.c.account_id)
@@ -50,7 +59,54 @@ async def in_force(connection: AsyncConnection, token_id: str, *, now: datetime)
         )
     )
     row = (await connection.execute(query)).one_or_none()
-    return None if row is None else (_token(row), SecretHash(row.salt, row.secret_hash))
+    if row is None:
+        return None
+    overlaps = row.previous_until is not None and row.previous_until > now
+    previous = SecretHash(row.previous_salt, row.previous_hash) if overlaps else None
+    return _token(row), SecretHash(row.salt, row.secret_hash), previous
+
+
+async def list_all(connection: AsyncConnection, account_id: str) -> list[ApiToken]:
+    """Newest first, with those that have expired, without those that were revoked."""
+    query = (
+        select(api_tokens)
+        .where(api_tokens.c.account_id == account_id, api_tokens.c.revoked_at.is_(None))
+        .order_by(api_tokens.c.created_at.desc(), api_tokens.c.id)
+    )
+    return [_token(row) for row in await connection.execute(query)]
+
+
+async def get(connection: AsyncConnection, account_id: str, token_id: str) -> ApiToken:
+    """Raises NotFound, also for another account's token and for one that was revoked."""
+    row = (await connection.execute(select(api_tokens).where(*_one(account_id, token_id)))).one_or_none()
+    if row is None:
+        raise NotFound(f"no token {token_id}")
+    return _token(row)
+
+
+async def revoke(connection: AsyncConnection, account_id: str, token_id: str, *, now: datetime) -> None:
+    """Raises NotFound as `get` does."""
+    changed = await connection.execute(update(api_tokens).where(*_one(account_id, token_id)).values(revoked_at=now))
+    if not changed.rowcount:
+        raise NotFound(f"no token {token_id}")
+
+
+async def rotate(
+    connection: AsyncConnection, account_id: str, token_id: str, secret: SecretHash, *, previous_until: datetime
+) -> None:
+    """Another secret; the one before is good until then. Raises NotFound as `get` does."""
+    columns = select(api_tokens.c.salt, api_tokens.c.secret_hash).where(*_one(account_id, token_id)).with_for_update()
+    row = (await connection.execute(columns)).one_or_none()
+    if row is None:
+        raise NotFound(f"no token {token_id}")
+    values = {
+        "salt": secret.salt,
+        "secret_hash": secret.digest,
+        "previous_salt": row.salt,
+        "previous_hash": row.secret_hash,
+        "previous_until": previous_until,
+    }
+    await connection.execute(update(api_tokens).where(*_one(account_id, token_id)).values(values))
 
 
 async def set_last_used(connection: AsyncConnection, used: Mapping[str, datetime]) -> None:
@@ -59,13 +115,22 @@ async def set_last_used(connection: AsyncConnection, used: Mapping[str, datetime
         await connection.execute(update(api_tokens).where(api_tokens.c.id == token_id).values(last_used_at=at))
 
 
+def _one(account_id: str, token_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        api_tokens.c.account_id == account_id,
+        api_tokens.c.id == token_id,
+        api_tokens.c.revoked_at.is_(None),
+    )
+
+
 def _token(row: Row[tuple[object, ...]]) -> ApiToken:
     return ApiToken(
         id=row.id,
         account_id=row.account_id,
         name=row.name,
-        scopes=frozenset(Scope(scope) for scope in row.scopes),
+        scopes=frozenset(Scope(scope) for scope in row.scopes if scope in _KNOWN),
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
+        previous_until=row.previous_until,
     )
