@@ -11,12 +11,12 @@ from aiohttp import web
 from mailkeep.bootstrap import Core
 from mailkeep.config import Settings
 from mailkeep_api.cors import cors, say_allowed
+from mailkeep_api.description.document import openapi_document
 from mailkeep_api.dispatch import handler_of
 from mailkeep_api.edge import edge
 from mailkeep_api.headers import secure_headers
 from mailkeep_api.internal import recipients, refusals
 from mailkeep_api.keys import CORE, OPENAPI, SETTINGS, STOPPING
-from mailkeep_api.openapi import openapi_document
 from mailkeep_api.rates.admission import open_admission, say_standing
 from mailkeep_api.routes import (
     account,

@@ -14,6 +14,9 @@ from mailkeep_api.client import client_ip, origin_of
 from mailkeep_api.keys import ACTOR, ORIGIN, PAGE_ERROR, REQUEST_ID
 from mailkeep_api.problems import problem_of, problem_response
 
+# Where errors are problems whoever asks; elsewhere the pages show them in their own way.
+_FOR_PROGRAMS: Final = ("/api/", "/problems/", "/healthz", "/readyz")
+
 log: Final[structlog.stdlib.BoundLogger] = structlog.get_logger()
 
 
@@ -61,7 +64,7 @@ async def _error_response(request: web.Request, error: Exception) -> web.StreamR
     if problem.status == 500:
         log.error("http.failed", exc_info=error)
     page_error = request.app.get(PAGE_ERROR)
-    if page_error is not None and not request.path.startswith("/api/"):
+    if page_error is not None and not request.path.startswith(_FOR_PROGRAMS):
         return await page_error(request, problem)
     return problem_response(problem, request[REQUEST_ID])
 

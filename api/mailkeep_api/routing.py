@@ -35,9 +35,10 @@ OWNER: Final = Access.OWNER
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """What a route returns when it is not JSON: the media types of its answer."""
+    """What a route returns when it is not JSON: the media types of its answer. A download is to be saved."""
 
     media_types: tuple[str, ...]
+    is_download: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class Route:
     """A declared route. Raises TypeError when its declaration and its handler's signature disagree.
 
     `if_match`: the handler heeds If-Match (`etags.seen_by`). `idempotent`: takes an Idempotency-Key. `secret`: its
-    answer holds what is shown once, so it is neither kept nor compressed.
+    answer holds what is shown once, so it is neither kept nor compressed. `problems`: the slugs of what can go wrong
+    beside what follows from the rest.
     """
 
     method: str
@@ -81,6 +83,7 @@ class Route:
     if_match: bool = False
     idempotent: bool = False
     secret: bool = False
+    problems: tuple[str, ...] = ()
     tag: str = ""
 
     def __post_init__(self) -> None:
@@ -117,6 +120,7 @@ class _Optional(TypedDict, total=False):
     if_match: bool
     idempotent: bool
     secret: bool
+    problems: tuple[str, ...]
 
 
 class _Declaration(_Optional):

@@ -98,11 +98,15 @@ class Mailkeep:
     def set_up(self) -> None:
         """A current schema, and the token by which mxd asks the API for recipients."""
         self._run(upgrade_schema(load_settings(self.environment)))
-        self.environment["MAILKEEP_RECIPIENTS__TOKEN"] = self._run(self._in_core(_policy_token))
+        self.environment["MAILKEEP_RECIPIENTS__TOKEN"] = self.run_in_core(_policy_token)
 
     def create_customer(self, email: str) -> Customer:
-        made = self._run(self._in_core(lambda core: core.accounts.register(email, PASSWORD)))
+        made = self.run_in_core(lambda core: core.accounts.register(email, PASSWORD))
         return Customer(account_id=made.account.id, email=email, password=PASSWORD, address=made.address.address)
+
+    def run_in_core(self, work: Callable[[Core], Coroutine[Any, Any, Result]]) -> Result:
+        """What `work` returns, done on the installation's own data."""
+        return self._run(self._in_core(work))
 
     async def _in_core(self, work: Callable[[Core], Coroutine[Any, Any, Result]]) -> Result:
         """Work on the installation's own data in this process: a command takes two seconds to load the program.

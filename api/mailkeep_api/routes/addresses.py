@@ -33,6 +33,7 @@ async def list_addresses(call: Call, query: AddressQuery) -> AddressList:
     status=201,
     etag=True,
     idempotent=True,
+    problems=("conflict", "limit-reached"),
 )
 async def create_address(call: Call, body: AddressIn) -> AddressOut:
     """Create an address; mail sent to it the instant after is received."""

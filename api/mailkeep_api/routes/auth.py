@@ -20,7 +20,15 @@ from mailkeep_api.schemas.sessions import (
 routes: Final = Routes("/api/v1/auth", tag="auth")
 
 
-@routes.post("/register", scope=PUBLIC, audit="account.register", body=Credentials, returns=RegisteredOut, status=202)
+@routes.post(
+    "/register",
+    scope=PUBLIC,
+    audit="account.register",
+    body=Credentials,
+    returns=RegisteredOut,
+    status=202,
+    problems=("not-allowed",),
+)
 async def register(call: Call, body: Credentials) -> RegisteredOut:
     """Make an account, its owner and a first address. Log in next.
 
@@ -33,7 +41,15 @@ async def register(call: Call, body: Credentials) -> RegisteredOut:
     return RegisteredOut()
 
 
-@routes.post("/login", scope=PUBLIC, audit="session.open", body=Credentials, returns=SessionOut, secret=True)
+@routes.post(
+    "/login",
+    scope=PUBLIC,
+    audit="session.open",
+    body=Credentials,
+    returns=SessionOut,
+    secret=True,
+    problems=("not-authenticated",),
+)
 async def log_in(call: Call, body: Credentials) -> SessionOut:
     """Open a session. The answer does not tell an unknown email address from a wrong password.
 

@@ -29,7 +29,14 @@ from mailkeep_api.schemas.structure import HeadersOut, StructureOut
 routes: Final = Routes("/api/v1/messages", tag="messages")
 
 
-@routes.get("", scope=Scope.MESSAGES_READ, audit="message.list", query=MessageQueryIn, returns=MessageList)
+@routes.get(
+    "",
+    scope=Scope.MESSAGES_READ,
+    audit="message.list",
+    query=MessageQueryIn,
+    returns=MessageList,
+    problems=("not-found",),
+)
 async def list_messages(call: Call, query: MessageQueryIn) -> MessageList:
     """Messages, newest first: all of them, or of one address, or those that a search finds."""
     search = call.core.inbox.understand(query.q)
@@ -87,8 +94,9 @@ async def delete_message(call: Call, message_id: str) -> None:
     "/{message_id}/source",
     scope=Scope.MESSAGES_READ,
     audit="message.source",
-    returns=Raw(("message/rfc822",)),
+    returns=Raw(("message/rfc822",), is_download=True),
     etag=True,
+    problems=("quarantined",),
 )
 async def get_source(call: Call, message_id: str) -> web.StreamResponse:
     """The message as it was received, byte for byte."""
@@ -102,6 +110,7 @@ async def get_source(call: Call, message_id: str) -> web.StreamResponse:
     query=HtmlQuery,
     returns=Raw(("text/html", "text/plain")),
     etag=True,
+    problems=("quarantined",),
 )
 async def get_html(call: Call, message_id: str, query: HtmlQuery) -> web.Response:
     """The HTML, sanitised; with `raw=1` as received, as text/plain. 404 when the message has none."""
@@ -143,8 +152,9 @@ async def get_structure(call: Call, message_id: str) -> StructureOut:
     "/{message_id}/attachments.zip",
     scope=Scope.MESSAGES_READ,
     audit="attachment.download_all",
-    returns=Raw(("application/zip",)),
+    returns=Raw(("application/zip",), is_download=True),
     etag=True,
+    problems=("quarantined",),
 )
 async def get_attachments(call: Call, message_id: str) -> web.StreamResponse:
     """All attachments in a zip file, without those that a scanner found malware in. 404 when there are none."""
@@ -155,8 +165,9 @@ async def get_attachments(call: Call, message_id: str) -> web.StreamResponse:
     "/{message_id}/attachments/{attachment_id}",
     scope=Scope.MESSAGES_READ,
     audit="attachment.download",
-    returns=Raw(("application/octet-stream",)),
+    returns=Raw(("application/octet-stream",), is_download=True),
     etag=True,
+    problems=("quarantined",),
 )
 async def get_attachment(call: Call, message_id: str, attachment_id: str) -> web.StreamResponse:
     """An attachment, to be saved. A type outside a short safe list is served as application/octet-stream."""

@@ -16,7 +16,7 @@ REGISTERED: Final = "Log in now. If this email address had an account before, no
 class Credentials(In):
     # RFC 5321 section 4.5.3.1.3 for the address. Argon2 must not be fed megabytes.
     email: str = Field(min_length=3, max_length=254, examples=["ada@example.org"])
-    password: str = Field(min_length=1, max_length=1024, examples=["correct horse battery staple"])
+    password: str = Field(min_length=1, max_length=1024, examples=["a quiet river bends twice"])
 
 
 class AccountOut(Out):
@@ -60,7 +60,7 @@ class RegisteredOut(Out):
 class AccountDeletionIn(In):
     """Whoever logged in shows once more that it is them."""
 
-    password: str = Field(min_length=1, max_length=1024, examples=["correct horse battery staple"])
+    password: str = Field(min_length=1, max_length=1024, examples=["a quiet river bends twice"])
 
 
 class ExportQuery(Query):

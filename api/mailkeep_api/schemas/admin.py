@@ -9,7 +9,7 @@ from pydantic import Field
 from mailkeep.domain.administration import AccountEntry, Totals
 from mailkeep.domain.audit import AuditRecord
 from mailkeep_api.schemas.audit import AuditListQuery, AuditOut
-from mailkeep_api.schemas.shapes import MAX_PAGE, Id, In, Instant, Out, Query
+from mailkeep_api.schemas.shapes import MAX_PAGE, Id, In, Instant, Out, Query, without_default
 
 Status = Literal["active", "suspended"]
 
@@ -28,8 +28,10 @@ class AccountsQuery(Query):
 class AccountChange(In):
     """What is not given stays as it is."""
 
-    tier: str = Field(default="", pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["paid"])
-    status: Status = Field(default="active", examples=["suspended"])
+    tier: str = Field(
+        default="", pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["paid"], json_schema_extra=without_default
+    )
+    status: Status = Field(default="active", examples=["suspended"], json_schema_extra=without_default)
 
 
 class AccountEntryOut(Out):

@@ -54,5 +54,5 @@ class SessionsEnded(Out):
 
 
 class PasswordChange(In):
-    current: str = Field(min_length=1, max_length=1024, examples=["correct horse battery staple"])
-    new: str = Field(min_length=1, max_length=1024, examples=["a quiet river bends twice"])
+    current: str = Field(min_length=1, max_length=1024, examples=["a quiet river bends twice"])
+    new: str = Field(min_length=1, max_length=1024, examples=["nine slow boats at noon"])

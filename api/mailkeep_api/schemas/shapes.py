@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
@@ -37,6 +37,11 @@ InstantIn = Annotated[
 Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_\-]{1,64}$")]
 Flag = Literal["0", "1", "false", "true"]
+
+
+def without_default(schema: dict[str, Any]) -> None:
+    """For `json_schema_extra` of a field that means nothing when it is not given."""
+    schema.pop("default", None)
 
 
 class In(BaseModel):

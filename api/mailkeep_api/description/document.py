@@ -14,16 +14,33 @@ from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
 import mailkeep
 from mailkeep.domain.scope import Scope
 from mailkeep_api import problems
-from mailkeep_api.problems import Problem
+from mailkeep_api.description import headers
+from mailkeep_api.description.examples import field_example, with_examples
+from mailkeep_api.description.failures import REQUEST_ID, response_of, responses_of
 from mailkeep_api.routing import PUBLIC, Raw, Route
 
 _Models = Mapping[tuple[Any, JsonSchemaMode], dict[str, Any]]  # a model and its mode → a reference to its schema
 _REF: Final = "#/components/schemas/{model}"
 
+INTERNAL: Final = "/api/internal/"  # what our own services ask of each other is described to nobody else
+TAGS: Final = {
+    "auth": "Register, log in and out, sessions and passwords.",
+    "account": "The customer behind the credentials.",
+    "addresses": "Where mail is received, and why some of it was not.",
+    "messages": "What was received: lists, searches, waiting, reading, deleting.",
+    "events": "What happens, as it happens.",
+    "tokens": "Credentials for programs, with the scopes that they need and no others.",
+    "audit": "Who did what with the account.",
+    "administration": "For whoever runs the service, with the scope `admin`.",
+    "reference": "The API, described for programs, and what can go wrong with it.",
+    "operation": "For whoever watches the process, and for the load balancer.",
+}
+
 PROBLEM_SCHEMA: Final = {
     "type": "object",
     "description": "RFC 9457 problem details. `type` is stable: decide by it.",
     "required": ["type", "title", "status", "request_id"],
+    "examples": [problems.document(problems.NOT_FOUND, REQUEST_ID)],
     "properties": {
         "type": {"type": "string", "enum": sorted(problem.type for problem in problems.KNOWN.values())},
         "title": {"type": "string"},
@@ -60,9 +77,10 @@ class _Schema(GenerateJsonSchema):
 
 def openapi_document(routes: Sequence[Route], *, server_url: str) -> dict[str, Any]:
     """The document as plain JSON values."""
-    models, definitions = _schemas(routes)
+    public = [route for route in routes if not route.path.startswith(INTERNAL)]
+    models, definitions = _schemas(public)
     paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
+    for route in public:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, models)
     return {
         "openapi": "3.1.0",
@@ -73,11 +91,12 @@ def openapi_document(routes: Sequence[Route], *, server_url: str) -> dict[str, A
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": server_url}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
+        "tags": [_tag(name) for name in dict.fromkeys(route.tag for route in public)],
         "paths": paths,
         "components": {
-            "schemas": {**definitions, "Problem": PROBLEM_SCHEMA},
-            "responses": {slug: _problem_response(problem) for slug, problem in problems.KNOWN.items()},
+            "schemas": {**with_examples(definitions), "Problem": PROBLEM_SCHEMA},
+            "responses": {slug: response_of([problem]) for slug, problem in problems.KNOWN.items()},
+            "headers": headers.COMPONENTS,
             "securitySchemes": {
                 "session": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "from a log-in"},
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "mk_…", "description": "for programs"},
@@ -104,7 +123,7 @@ def _operation(route: Route, models: _Models) -> dict[str, Any]:
         "tags": [route.tag],
         "summary": (inspect.getdoc(route.handler) or handler_name).splitlines()[0],
         "description": inspect.getdoc(route.handler) or "",
-        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "parameters": [*_path_parameters(route), *_query_parameters(route), *headers.parameters_of(route)],
         "responses": _responses(route, models),
         "security": _security(route),
     }
@@ -115,8 +134,11 @@ def _operation(route: Route, models: _Models) -> dict[str, Any]:
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
-    schema = {"type": "string", "minLength": 1, "maxLength": 64}
-    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in route.path_parameters]
+    schema = {"type": "string", "pattern": r"^[A-Za-z0-9_\-]{1,64}$"}
+    return [
+        {"name": name, "in": "path", "required": True, "schema": schema, "example": field_example(name, schema)}
+        for name in route.path_parameters
+    ]
 
 
 def _query_parameters(route: Route) -> list[dict[str, Any]]:
@@ -125,40 +147,35 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
     schema = route.query.model_json_schema(ref_template=_REF, schema_generator=_Schema)
     required = schema.get("required", [])
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": property_schema}
+        _query_parameter(name, property_schema, is_required=name in required)
         for name, property_schema in schema["properties"].items()
     ]
 
 
+def _query_parameter(name: str, schema: dict[str, Any], *, is_required: bool) -> dict[str, Any]:
+    example = schema.pop("examples", [field_example(name, schema)])[0]
+    parameter = {"name": name, "in": "query", "required": is_required, "schema": schema, "example": example}
+    return {**parameter, "description": schema["description"]} if "description" in schema else parameter
+
+
+def _tag(name: str) -> dict[str, str]:
+    return {"name": name, "description": TAGS[name]} if name in TAGS else {"name": name}
+
+
 def _responses(route: Route, models: _Models) -> dict[str, Any]:
     responses: dict[str, Any] = {str(route.status): _success(route, models)}
-    if route.etag:
+    if route.etag and route.method == "GET":
         responses["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
-    for slug in _possible_problems(route):
-        responses[str(problems.KNOWN[slug].status)] = {"$ref": f"#/components/responses/{slug}"}
-    return responses
+    return {**responses, **responses_of(route)}
 
 
 def _success(route: Route, models: _Models) -> dict[str, Any]:
-    description = {"description": HTTPStatus(route.status).phrase}
-    if route.returns is None:
-        return description
+    answer: dict[str, Any] = {"description": HTTPStatus(route.status).phrase, "headers": headers.of_success(route)}
     if isinstance(route.returns, Raw):
-        return {**description, "content": {media_type: {} for media_type in route.returns.media_types}}
-    return {**description, "content": {"application/json": {"schema": models[route.returns, "serialization"]}}}
-
-
-def _possible_problems(route: Route) -> list[str]:
-    slugs = ["internal", "unavailable"]
-    if route.scope is not PUBLIC or route.tag == "auth":
-        slugs += ["not-authenticated", "not-allowed"]
-    if route.path_parameters or route.query is not None:
-        slugs += ["not-found"]
-    if route.body is not None:
-        slugs += ["malformed", "request-timeout", "conflict", "body-too-large"]
-    if route.body is not None or route.query is not None:
-        slugs += ["invalid-input"]
-    return [*slugs, "unsupported-media-type"]
+        answer["content"] = {media_type: {} for media_type in route.returns.media_types}
+    elif route.returns is not None:
+        answer["content"] = {"application/json": {"schema": models[route.returns, "serialization"]}}
+    return answer
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
@@ -168,9 +185,3 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
         # OpenAPI 3.1 lets a scheme of type http name the roles it takes.
         return [{"session": [route.scope.value]}, {"token": [route.scope.value]}]
     return [{"session": []}]
-
-
-def _problem_response(problem: Problem) -> dict[str, Any]:
-    example = problems.document(problem, "0199d2e0-0000-7000-8000-000000000000")
-    content = {"schema": {"$ref": _REF.format(model="Problem")}, "example": example}
-    return {"description": problem.title, "content": {problems.MEDIA_TYPE: content}}
