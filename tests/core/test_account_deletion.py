@@ -118,11 +118,7 @@ async def a_full_account(core: Core) -> tuple[Customer, set[str]]:
     await core.addresses.delete(actor, gone.id)
     await core.addresses.update(actor, made.address.id, label="labelofalice")
     await core.refusals.record(POLICY, [refusal(made.address)])
-    token = ApiToken(
-        "0123456789abcdef", made.account.id, "tokenofalice", frozenset({Scope.MESSAGES_READ}), utc_now(), None
-    )
-    async with core.database.write() as connection:
-        await api_tokens.add(connection, token, SecretHash(salt="0" * 32, digest="0" * 64))
+    await core.tokens.create(actor, "tokenofalice", {Scope.MESSAGES_READ})
     await core.idempotency.claim(made.account.id, "0" * 64, fingerprint="0" * 64)
     answer = KeptAnswer(201, b'{"address": "alicesanswer"}', f"/api/v1/addresses/{made.address.id}")
     await core.idempotency.keep(made.account.id, "0" * 64, answer)
@@ -184,6 +180,7 @@ async def test_from_the_answer_on_nobody_gets_in(core: Core) -> None:
     session = await core.sessions.open(made.user)
     other = await core.sessions.open(made.user)
     actor = await core.sessions.actor(session.token)
+    api_token, _ = await core.tokens.create(actor, "a program", {Scope.MESSAGES_READ})
     cursor = (await core.recipients.changes(POLICY, 0)).cursor
     await core.deletion.delete_own(actor, PASSWORD)
     changes = await core.recipients.changes(POLICY, cursor)
@@ -192,6 +189,8 @@ async def test_from_the_answer_on_nobody_gets_in(core: Core) -> None:
     for token in (session.token, other.token):
         with pytest.raises(NotAuthenticated):
             await core.sessions.actor(token)
+    with pytest.raises(NotAuthenticated):
+        await core.tokens.actor(api_token)
     with pytest.raises(NotAuthenticated):
         await core.accounts.authenticate(EMAIL, PASSWORD)
     again = await core.accounts.register(EMAIL, PASSWORD)
@@ -237,6 +236,8 @@ async def test_a_request_under_way_finds_no_account(core: Core, alice: Customer)
         core.addresses.create(alice.actor),
         core.addresses.update(alice.actor, alice.address.id, label="late"),
         core.inbox.delete(alice.actor, message.id),
+        core.tokens.create(alice.actor, "late", {Scope.MESSAGES_READ}),
+        core.idempotency.claim(alice.address.account_id, "0" * 64, fingerprint="0" * 64),
         core.deletion.delete_own(alice.actor, PASSWORD),
     ):
         with pytest.raises(NotFound):

@@ -68,9 +68,9 @@ async def test_sqlite_is_durable(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     await upgrade_schema(settings)
     async with open_database(settings.database_url, settings.database) as database, database.read() as connection:
-        pragmas = ("journal_mode", "synchronous", "foreign_keys")
+        pragmas = ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
         values = [(await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one() for pragma in pragmas]
-        assert values == ["wal", 2, 1]
+        assert values == ["wal", 2, 1, 1]
 
 
 async def test_a_database_that_is_down() -> None:

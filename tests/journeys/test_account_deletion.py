@@ -52,11 +52,13 @@ async def test_killed_while_it_is_emptied(
     while await _count(database_url):  # noqa: ASYNC110
         await asyncio.sleep(0.05)
 
+    bob = running.create_customer("bob@customer.test")
+    assert "1 users" in running.output("account", "delete", bob.account_id, "--yes")
     assert "messages removed: 0; accounts finished: 0" in running.output("account", "purge")
     stored = await look(database_url, running.data_dir / "blobs")
     assert (stored.messages, stored.contents, stored.half) == (0, 0, ())
     assert [path for path in (running.data_dir / "blobs").rglob("*") if path.is_file()] == []
-    assert await _count(database_url, account_deletions) == 1  # to be looked at once more
+    assert await _count(database_url, account_deletions) == 2  # to be looked at once more
     assert "the audit log is whole" in running.output("audit", "verify")
 
 

@@ -44,7 +44,7 @@ class Tokens:
         """A token of the actor's account. Returns its text, which is not kept, and its record.
 
         Raises InvalidInput for a name without words, a time that is over, and scopes that the actor does not hold or
-        that no token can hold; LimitReached, NotAllowed.
+        that no token can hold; LimitReached, NotAllowed, NotFound when the account was deleted meanwhile.
         """
         account_id = actor.owner(Scope.TOKENS_WRITE)
         if not scopes or not (actor.scopes & GRANTABLE_SCOPES).issuperset(scopes):
@@ -61,7 +61,7 @@ class Tokens:
         )
         secret, kept = _new_secret()
         async with self._database.write() as connection:
-            await accounts.lock(connection, [account_id])
+            await accounts.lock_one(connection, account_id)
             if len(await api_tokens.list_all(connection, account_id)) >= MAX_TOKENS:
                 raise LimitReached(f"an account has {MAX_TOKENS} tokens at most: revoke one first")
             await api_tokens.add(connection, token, kept)
