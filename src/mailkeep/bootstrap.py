@@ -42,6 +42,7 @@ from mailkeep.services.refusals import Refusals
 from mailkeep.services.removal import MessageRemoval
 from mailkeep.services.scanning import open_scanner
 from mailkeep.services.search_indexer import SearchIndexer
+from mailkeep.services.service_tokens import ServiceTokens
 from mailkeep.services.session_keys import ConfiguredKeys, KeyFile, SessionKeys
 from mailkeep.services.sessions import Sessions
 from mailkeep.services.tokens import Tokens
@@ -70,6 +71,7 @@ class Core:
     idempotency: Idempotency
     sessions: Sessions
     tokens: Tokens
+    service_tokens: ServiceTokens
     addresses: Addresses
     inbox: Inbox
     recipients: RecipientsFeed
@@ -144,6 +146,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                     clock=clock,
                 ),
                 tokens=Tokens(database, trail, last_use, clock=clock),
+                service_tokens=ServiceTokens(database, trail, clock=clock),
                 addresses=Addresses(database, trail, hints, settings, clock=clock),
                 inbox=inbox,
                 export=AccountExport(database, inbox, blobs),

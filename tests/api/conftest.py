@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from api.world import Customer, World, open_world, settings_in
-from mailkeep.domain.scope import Scope
+from mailkeep.domain.scope import Scope, operator
 
 
 @pytest.fixture
@@ -42,5 +42,5 @@ async def bob(world: World) -> Customer:
 
 @pytest.fixture
 async def policy_token(world: World) -> str:
-    token, _ = await world.core.tokens.create_service("mx1", {Scope.POLICY})
+    token, _ = await world.core.service_tokens.create(operator(), "mx1", {Scope.POLICY})
     return token

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.world import PASSWORD, Customer, World
-from mailkeep.domain.scope import Scope
+from mailkeep.domain.scope import Scope, operator
 
 MAIL = b"From: s@example.org\r\nSubject: hello\r\n\r\nbody\r\n"
 
@@ -30,7 +30,7 @@ async def test_an_owner_deletes_the_account(world: World, ada: Customer) -> None
     assert known.is_problem(401, "not-authenticated")
     assert {**known.json, "request_id": ""} == {**never.json, "request_id": ""}
 
-    admin, _ = await world.core.tokens.create_service("admin", {Scope.ADMIN})
+    admin, _ = await world.core.service_tokens.create(operator(), "admin", {Scope.ADMIN})
     await world.core.trail.flush()
     audit = await world.ask("GET", f"/api/v1/admin/audit?account={ada.account_id}&action=account.delete", admin)
     [record] = audit.json["items"]
@@ -52,7 +52,7 @@ async def test_a_wrong_password_deletes_nothing(world: World, ada: Customer) -> 
 
 
 async def test_an_administrator_deletes_an_account(world: World, ada: Customer) -> None:
-    admin, _ = await world.core.tokens.create_service("admin", {Scope.ADMIN})
+    admin, _ = await world.core.service_tokens.create(operator(), "admin", {Scope.ADMIN})
     path = f"/api/v1/admin/accounts/{ada.account_id}"
     assert (await world.ask("DELETE", path, admin)).json["deleted"]["users"] == 1
     assert (await world.ask("DELETE", path, admin)).is_problem(404, "not-found")

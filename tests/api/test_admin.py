@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.world import Customer, World, open_world, settings_in
-from mailkeep.domain.scope import Scope
+from mailkeep.domain.scope import Scope, operator
 from mailkeep_cli.main import app
 
 MAIL = b"From: s@example.org\r\nSubject: hello\r\n\r\nbody\r\n"
@@ -20,7 +20,7 @@ MAIL = b"From: s@example.org\r\nSubject: hello\r\n\r\nbody\r\n"
 
 @pytest.fixture
 async def admin(world: World) -> str:
-    token, _ = await world.core.tokens.create_service("admin", {Scope.ADMIN})
+    token, _ = await world.core.service_tokens.create(operator(), "admin", {Scope.ADMIN})
     return token
 
 
@@ -58,6 +58,31 @@ async def test_statistics_and_the_log_of_everybody(world: World, admin: str, ada
     assert [item["actor_kind"] for item in looked] == ["service"]  # both actors: whose account, and who looked
 
 
+async def test_the_tokens_of_services(world: World, admin: str, ada: Customer) -> None:
+    path = "/api/v1/admin/tokens"
+    made = await world.ask("POST", path, admin, json={"name": "mx1", "scopes": ["policy"]})
+    assert made.status == 201
+    token, token_id = made.json["token"], made.json["id"]
+    assert (await world.ask("GET", "/api/internal/recipients", token)).status == 200
+    listed = (await world.ask("GET", path, admin)).json["items"]
+    assert [item["name"] for item in listed] == ["mx1", "admin"]
+    assert token not in json.dumps(listed)
+    rotated = await world.ask("POST", f"{path}/{token_id}/rotate", admin, json={"overlap_s": 60})
+    for good in (token, rotated.json["token"]):
+        assert (await world.ask("GET", "/api/internal/recipients", good)).status == 200
+    assert (await world.ask("DELETE", f"{path}/{token_id}", admin)).status == 204
+    for gone in (token, rotated.json["token"]):
+        assert (await world.ask("GET", "/api/internal/recipients", gone)).is_problem(401, "not-authenticated")
+    for body in (
+        {"name": "x", "scopes": ["messages:read"]},
+        {"name": "x", "scopes": []},
+        {"name": "\n", "scopes": ["policy"]},
+    ):
+        assert (await world.ask("POST", path, admin, json=body)).is_problem(422, "invalid-input"), body
+    hers = await world.ask("POST", "/api/v1/tokens", ada, json={"name": "ci", "scopes": ["messages:read"]})
+    assert (await world.ask("DELETE", f"{path}/{hers.json['id']}", admin)).is_problem(404, "not-found")
+
+
 async def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = settings_in(tmp_path)
     async with open_world(settings) as world:
@@ -82,6 +107,11 @@ async def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         command("incident", "affected", "--since", "2020-01-01", "--action", "session.open", "--notices", str(notices))
         assert ada.account_id in notices.read_text("utf-8")
         assert notices.stat().st_mode & 0o777 == 0o600
+        token = command("token", "create", "--scope", "policy", "--name", "mx1").strip()
+        assert "policy  mx1" in command("token", "list")
+        assert command("token", "rotate", token[3:19], "--overlap-s", "60").startswith(token[:20])
+        assert command("token", "revoke", token[3:19]).strip() == f"revoked: {token[3:19]}"
+        assert command("token", "list") == ""
         assert command("audit", "seal").startswith("records sealed: ")
         assert command("audit", "verify").startswith("the audit log is whole: ")
 

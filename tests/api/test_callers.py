@@ -21,6 +21,7 @@ BODIES: dict[str, dict[str, object]] = {
     "AddressIn": {},
     "AddressChange": {},
     "AccountChange": {},
+    "ServiceTokenIn": {},
     "AccountDeletionIn": {"password": PASSWORD},
     "MessageChange": {"read": True},
     "PasswordChange": {},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api.world import PASSWORD, Customer, World
-from mailkeep.domain.scope import Scope
+from mailkeep.domain.scope import Scope, operator
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,7 +27,7 @@ QUERIES = {
 async def test_attack_080_queries(still_world: World, still_ada: Customer, path: str, query: str) -> None:
     token = still_ada.token
     if "internal" in path:
-        token, _ = await still_world.core.tokens.create_service("mx1", {Scope.POLICY})
+        token, _ = await still_world.core.service_tokens.create(operator(), "mx1", {Scope.POLICY})
     answer = await still_world.ask("GET", f"{path}?{query}", token)
     assert answer.is_problem(422, "invalid-input")
     assert [error["field"] for error in answer.json["errors"]] == [query.split("=")[0]]

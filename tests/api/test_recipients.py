@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from api.world import Answer, Customer, World, fresh_core, settings_in
-from mailkeep.domain.scope import Scope
+from mailkeep.domain.scope import Scope, operator
 from mailkeep_api.app import create_app
 from mailkeep_api.server import serve_http
 
@@ -66,7 +66,7 @@ async def test_a_poll_without_a_change_is_empty(world: World, policy_token: str)
 async def test_a_stop_ends_the_polls(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     async with fresh_core(settings) as core:
-        token, _ = await core.tokens.create_service("mx1", {Scope.POLICY})
+        token, _ = await core.service_tokens.create(operator(), "mx1", {Scope.POLICY})
         headers = {"Authorization": f"Bearer {token}"}
         async with aiohttp.ClientSession(headers=headers) as client:
             async with serve_http(create_app(core, settings), "127.0.0.1:0") as (host, port):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.world import Customer, World
-from mailkeep.domain.scope import Scope
+from mailkeep.domain.scope import Scope, operator
 
 PATH = "/api/v1/messages"
 
@@ -78,7 +78,7 @@ async def test_a_deletion_says_of_what(world: World, ada: Customer, params: dict
 
 async def test_a_token_that_may_read_may_not_delete(world: World, ada: Customer) -> None:
     await fill(world, ada)
-    token, _ = await world.core.tokens.create_service("other", {Scope.POLICY})
+    token, _ = await world.core.service_tokens.create(operator(), "other", {Scope.POLICY})
     assert (await world.ask("DELETE", PATH, token, params={"q": "fizz"})).is_problem(403, "not-allowed")
     assert (await world.ask("DELETE", PATH, params={"q": "fizz"})).is_problem(401, "not-authenticated")
     assert len(await subjects(world, ada)) == 5

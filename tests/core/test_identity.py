@@ -9,7 +9,7 @@ import pytest
 
 from core.conftest import PASSWORD, Customer, settings_for
 from mailkeep.bootstrap import Core, open_core
-from mailkeep.domain.scope import CUSTOMER_SCOPES, Scope
+from mailkeep.domain.scope import CUSTOMER_SCOPES, Scope, operator
 from mailkeep.errors import Conflict, InvalidInput, NotAllowed, NotAuthenticated, NotFound
 from mailkeep.storage.upgrade import upgrade_schema
 
@@ -79,13 +79,13 @@ async def test_sessions_survive_a_restart_and_end_in_time(tmp_path: Path) -> Non
 
 
 async def test_a_service_token(core: Core) -> None:
-    text, token = await core.tokens.create_service("mxd", [Scope.POLICY])
+    text, token = await core.service_tokens.create(operator(), "mxd", [Scope.POLICY])
     actor = await core.tokens.actor(text)
     assert (actor.scopes, actor.account_id, actor.token_id) == (frozenset({Scope.POLICY}), None, token.id)
     with pytest.raises(NotAllowed):
         actor.owner(Scope.POLICY)
     with pytest.raises(InvalidInput):
-        await core.tokens.create_service("x", [Scope.MESSAGES_READ])
+        await core.service_tokens.create(operator(), "x", [Scope.MESSAGES_READ])
     for wrong in ("", "mk_", text[:-1], text[:-1] + ("A" if text[-1] != "A" else "B"), "mk_" + "0" * 16 + text[19:]):
         with pytest.raises(NotAuthenticated):
             await core.tokens.actor(wrong)

@@ -13,7 +13,7 @@ import structlog
 
 from mailkeep.domain.recipient import Recipient
 from mailkeep.domain.refusal import Refusal
-from mailkeep.domain.scope import Scope
+from mailkeep.domain.scope import Scope, operator
 from mailkeep.services.ingest import AcceptedRecipient
 from mailkeep_api.app import create_app
 from mailkeep_api.server import serve_http
@@ -131,7 +131,7 @@ async def test_a_door_without_a_database_reports_to_the_api(house: House, tmp_pa
 @asynccontextmanager
 async def open_api(house: House, directory: Path) -> AsyncIterator[RunningMxd]:
     """The real API on a socket, and an mxd that has nothing else."""
-    token, _ = await house.core.tokens.create_service("mx1", {Scope.POLICY})
+    token, _ = await house.core.service_tokens.create(operator(), "mx1", {Scope.POLICY})
     async with AsyncExitStack() as stack:
         app = create_app(house.core, house.core.settings)
         host, port = await stack.enter_async_context(serve_http(app, "127.0.0.1:0"))

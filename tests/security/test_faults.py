@@ -13,7 +13,7 @@ from api.test_callers import body_of, name, path_of
 from api.world import PASSWORD, Customer, World, fresh_core, settings_in, world_of
 from mailkeep.bootstrap import Core
 from mailkeep.domain.audit import AuditQuery
-from mailkeep.domain.scope import SERVICE_SCOPES, Scope
+from mailkeep.domain.scope import SERVICE_SCOPES, Scope, operator
 from mailkeep.storage import audit_log
 from mailkeep_api.app import ROUTES, create_app
 from mailkeep_api.keys import CORE
@@ -61,6 +61,7 @@ UNBROKEN = {
 VALID: dict[str, dict[str, object]] = {
     "Credentials": {"email": "x@example.org", "password": PASSWORD},
     "TokenIn": {"name": "x", "scopes": ["messages:read"]},
+    "ServiceTokenIn": {"name": "mx1", "scopes": ["policy"]},
     "PasswordChange": {"current": PASSWORD, "new": "another quiet river"},
 }
 
@@ -70,7 +71,7 @@ async def test_attack_101_a_fault_of_ours(broken: tuple[World, Customer], route:
     world, ada = broken
     caller = ada.token
     if isinstance(route.scope, Scope) and route.scope in SERVICE_SCOPES:
-        caller, _ = await world.core.tokens.create_service("test", {route.scope})
+        caller, _ = await world.core.service_tokens.create(operator(), "test", {route.scope})
     body = valid_body(route)
     with structlog.testing.capture_logs() as events:
         answer = await world.ask(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from mailkeep.bootstrap import Core, open_core
-from mailkeep.domain.scope import Scope
+from mailkeep.domain.scope import Scope, operator
 from mailkeep.settings_loader import load_settings
 from mailkeep.storage.upgrade import upgrade_schema
 from services.daemon import LOG_TAIL_CHARACTERS, Daemon, ServiceFailed, accepts_connections, free_port, wait_until
@@ -168,7 +168,7 @@ class Mailkeep:
 
 
 async def _policy_token(core: Core) -> str:
-    token, _ = await core.tokens.create_service("mxd", {Scope.POLICY})
+    token, _ = await core.service_tokens.create(operator(), "mxd", {Scope.POLICY})
     return token
 
 

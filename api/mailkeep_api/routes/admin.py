@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from mailkeep.domain.account import AccountStatus
@@ -18,8 +19,10 @@ from mailkeep_api.schemas.admin import (
     PlatformAuditList,
     PlatformAuditOut,
     PlatformAuditQuery,
+    ServiceTokenIn,
     StatsOut,
 )
+from mailkeep_api.schemas.tokens import TokenList, TokenMade, TokenOut, TokenRotation
 
 routes: Final = Routes("/api/v1/admin", tag="administration")
 
@@ -69,6 +72,43 @@ async def update_account_entry(call: Call, account_id: str, body: AccountChange)
 async def delete_account_entry(call: Call, account_id: str) -> DeletionOut:
     """Delete an account with all that is in it, for good, as its owner can."""
     return DeletionOut.of(await call.core.deletion.delete_any(call.actor, account_id))
+
+
+@routes.get("/tokens", scope=Scope.ADMIN, audit="token.list", returns=TokenList)
+async def list_service_tokens(call: Call) -> TokenList:
+    """The tokens of services, newest first, without those that were revoked."""
+    return TokenList(items=tuple(map(TokenOut.of, await call.core.service_tokens.list(call.actor))))
+
+
+@routes.post(
+    "/tokens", scope=Scope.ADMIN, audit="token.create", body=ServiceTokenIn, returns=TokenMade, status=201, secret=True
+)
+async def create_service_token(call: Call, body: ServiceTokenIn) -> TokenMade:
+    """Make a token for a service. Its text is in this answer and nowhere else: keep it."""
+    text, token = await call.core.service_tokens.create(
+        call.actor, body.name, {Scope(scope) for scope in body.scopes}, expires_at=body.expires_at
+    )
+    return TokenMade.made(text, token)
+
+
+@routes.delete("/tokens/{token_id}", scope=Scope.ADMIN, audit="token.revoke")
+async def revoke_service_token(call: Call, token_id: str) -> None:
+    """Revoke a service's token: it is worth nothing from now on."""
+    await call.core.service_tokens.revoke(call.actor, token_id)
+
+
+@routes.post(
+    "/tokens/{token_id}/rotate",
+    scope=Scope.ADMIN,
+    audit="token.rotate",
+    body=TokenRotation,
+    returns=TokenMade,
+    secret=True,
+)
+async def rotate_service_token(call: Call, token_id: str, body: TokenRotation) -> TokenMade:
+    """Another secret for a service's token; the one before is good for `overlap_s` seconds more."""
+    text, token = await call.core.service_tokens.rotate(call.actor, token_id, overlap=timedelta(seconds=body.overlap_s))
+    return TokenMade.made(text, token)
 
 
 @routes.get("/stats", scope=Scope.ADMIN, audit="admin.stats", returns=StatsOut)

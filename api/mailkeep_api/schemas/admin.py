@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from mailkeep.domain.administration import AccountEntry, Totals
 from mailkeep.domain.audit import AuditRecord
+from mailkeep.services.tokens import MAX_NAME
 from mailkeep_api.schemas.audit import AuditListQuery, AuditOut
-from mailkeep_api.schemas.shapes import MAX_PAGE, Id, In, Instant, Out, Query, without_default
+from mailkeep_api.schemas.shapes import MAX_PAGE, Id, In, Instant, InstantIn, Out, Query, without_default
 
+ServiceScope = Literal["admin", "policy", "worker"]
 Status = Literal["active", "suspended"]
 
 
@@ -56,6 +58,14 @@ class AccountEntryList(Out):
 
     items: tuple[AccountEntryOut, ...]
     next: str | None
+
+
+class ServiceTokenIn(In):
+    """A token for one of our own services, or for an administrator."""
+
+    name: str = Field(min_length=1, max_length=MAX_NAME, examples=["mxd on mx1"])
+    scopes: Annotated[list[ServiceScope], Field(min_length=1, max_length=3, examples=[["policy"]])]
+    expires_at: InstantIn | None = None
 
 
 class CountOut(Out):

@@ -13,7 +13,7 @@ from typing import Final
 
 from mailkeep.domain.account import ApiToken
 from mailkeep.domain.clock import Clock
-from mailkeep.domain.scope import GRANTABLE_SCOPES, SERVICE_SCOPES, Actor, Scope, operator
+from mailkeep.domain.scope import GRANTABLE_SCOPES, Actor, Scope
 from mailkeep.errors import InvalidInput, LimitReached, NotAuthenticated
 from mailkeep.services.audit import AuditTrail
 from mailkeep.services.last_use import LastUse
@@ -30,7 +30,7 @@ _DECOY: Final = SecretHash(salt="0" * 32, digest="0" * 64)
 
 
 class Tokens:
-    """Makes tokens and recognises their holders."""
+    """Makes customers' tokens, and recognises whoever holds a token."""
 
     def __init__(self, database: Database, trail: AuditTrail, last_use: LastUse, *, clock: Clock) -> None:
         self._database = database
@@ -54,19 +54,19 @@ class Tokens:
         token = ApiToken(
             id=secrets.token_hex(8),
             account_id=account_id,
-            name=_checked_name(name),
+            name=checked_name(name),
             scopes=frozenset(scopes),
             created_at=self._clock(),
             expires_at=expires_at,
         )
-        secret, kept = _new_secret()
+        secret, kept = new_secret()
         async with self._database.write() as connection:
             await accounts.lock_one(connection, account_id)
             if len(await api_tokens.list_all(connection, account_id)) >= MAX_TOKENS:
                 raise LimitReached(f"an account has {MAX_TOKENS} tokens at most: revoke one first")
             await api_tokens.add(connection, token, kept)
-            await self._trail.write(connection, actor, "token.create", resource=token.id, detail=_names(scopes))
-        return _text(token, secret), token
+            await self._trail.write(connection, actor, "token.create", resource=token.id, detail=scope_names(scopes))
+        return token_text(token, secret), token
 
     async def list(self, actor: Actor) -> builtins.list[ApiToken]:
         """The account's tokens, newest first; those that were revoked are not among them. Raises NotAllowed."""
@@ -93,7 +93,7 @@ class Tokens:
         Raises NotFound; NotAllowed also when the token may do what the actor may not: the text would be his.
         """
         account_id = actor.owner(Scope.TOKENS_WRITE)
-        secret, kept = _new_secret()
+        secret, kept = new_secret()
         async with self._database.write() as connection:
             token = await api_tokens.get(connection, account_id, token_id)
             for scope in token.scopes:
@@ -101,29 +101,7 @@ class Tokens:
             until = self._clock() + overlap
             await api_tokens.rotate(connection, account_id, token_id, kept, previous_until=until)
             await self._trail.write(connection, actor, "token.rotate", resource=token_id)
-            return _text(token, secret), await api_tokens.get(connection, account_id, token_id)
-
-    async def create_service(self, name: str, scopes: Collection[Scope]) -> tuple[str, ApiToken]:
-        """A token for one of our own services: the operator's, not reachable over the API.
-
-        Returns the token's text, which is not kept, and its record. Raises InvalidInput for a customer's scope.
-        """
-        if not scopes or not SERVICE_SCOPES.issuperset(scopes):
-            known = ", ".join(sorted(SERVICE_SCOPES))
-            raise InvalidInput(f"a service token needs scopes out of {known}", field="scopes")
-        token = ApiToken(
-            id=secrets.token_hex(8),
-            account_id=None,
-            name=name[:MAX_NAME],
-            scopes=frozenset(scopes),
-            created_at=self._clock(),
-            expires_at=None,
-        )
-        secret, kept = _new_secret()
-        async with self._database.write() as connection:
-            await api_tokens.add(connection, token, kept)
-            await self._trail.write(connection, operator(), "token.create", resource=token.id)
-        return _text(token, secret), token
+            return token_text(token, secret), await api_tokens.get(connection, account_id, token_id)
 
     async def actor(self, token: str) -> Actor:
         """Who holds this token. Raises NotAuthenticated."""
@@ -145,23 +123,26 @@ class Tokens:
         return Actor(scopes=scopes, account_id=record.account_id, token_id=record.id)
 
 
-def _new_secret() -> tuple[str, SecretHash]:
+def new_secret() -> tuple[str, SecretHash]:
+    """A secret, and what is kept of it."""
     secret, salt = secrets.token_urlsafe(32), secrets.token_hex(16)
     return secret, SecretHash(salt, _digest(salt, secret))
 
 
-def _text(token: ApiToken, secret: str) -> str:
+def token_text(token: ApiToken, secret: str) -> str:
+    """What its holder sends."""
     return f"{PREFIX}{token.id}_{secret}"
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """Raises InvalidInput."""
     name = name.strip()
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise InvalidInput("a name of some letters, without control characters", field="name")
     return name
 
 
-def _names(scopes: Collection[Scope]) -> str:
+def scope_names(scopes: Collection[Scope]) -> str:
     return " ".join(sorted(scope.value for scope in scopes))
 
 

@@ -1,4 +1,7 @@
-"""api_tokens: what programs authenticate with; the secret itself is never stored."""
+"""api_tokens: what programs authenticate with; the secret itself is never stored.
+
+An `account_id` of None stands for the tokens of our own services.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ async def in_force(
     return _token(row), SecretHash(row.salt, row.secret_hash), previous
 
 
-async def list_all(connection: AsyncConnection, account_id: str) -> list[ApiToken]:
+async def list_all(connection: AsyncConnection, account_id: str | None) -> list[ApiToken]:
     """Newest first, with those that have expired, without those that were revoked."""
     query = (
         select(api_tokens)
@@ -76,7 +79,7 @@ async def list_all(connection: AsyncConnection, account_id: str) -> list[ApiToke
     return [_token(row) for row in await connection.execute(query)]
 
 
-async def get(connection: AsyncConnection, account_id: str, token_id: str) -> ApiToken:
+async def get(connection: AsyncConnection, account_id: str | None, token_id: str) -> ApiToken:
     """Raises NotFound, also for another account's token and for one that was revoked."""
     row = (await connection.execute(select(api_tokens).where(*_one(account_id, token_id)))).one_or_none()
     if row is None:
@@ -84,7 +87,7 @@ async def get(connection: AsyncConnection, account_id: str, token_id: str) -> Ap
     return _token(row)
 
 
-async def revoke(connection: AsyncConnection, account_id: str, token_id: str, *, now: datetime) -> None:
+async def revoke(connection: AsyncConnection, account_id: str | None, token_id: str, *, now: datetime) -> None:
     """Raises NotFound as `get` does."""
     changed = await connection.execute(update(api_tokens).where(*_one(account_id, token_id)).values(revoked_at=now))
     if not changed.rowcount:
@@ -92,7 +95,7 @@ async def revoke(connection: AsyncConnection, account_id: str, token_id: str, *,
 
 
 async def rotate(
-    connection: AsyncConnection, account_id: str, token_id: str, secret: SecretHash, *, previous_until: datetime
+    connection: AsyncConnection, account_id: str | None, token_id: str, secret: SecretHash, *, previous_until: datetime
 ) -> None:
     """Another secret; the one before is good until then. Raises NotFound as `get` does."""
     columns = select(api_tokens.c.salt, api_tokens.c.secret_hash).where(*_one(account_id, token_id)).with_for_update()
@@ -115,7 +118,7 @@ async def set_last_used(connection: AsyncConnection, used: Mapping[str, datetime
         await connection.execute(update(api_tokens).where(api_tokens.c.id == token_id).values(last_used_at=at))
 
 
-def _one(account_id: str, token_id: str) -> tuple[ColumnElement[bool], ...]:
+def _one(account_id: str | None, token_id: str) -> tuple[ColumnElement[bool], ...]:
     return (
         api_tokens.c.account_id == account_id,
         api_tokens.c.id == token_id,
