@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.openapi import from_dict
 
 from mailkeep.bootstrap import Core
-from mailkeep.domain.scope import Scope
+from mailkeep.domain.scope import Scope, operator
 from mailkeep_api.app import ROUTES
 from mailkeep_api.description.document import openapi_document
 from services.mailkeep import PASSWORD, Mailkeep, installed_mailkeep
@@ -69,7 +69,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 async def _admin_token(core: Core) -> str:
-    token, _ = await core.tokens.create_service("admin", {Scope.ADMIN})
+    token, _ = await core.service_tokens.create(operator(), "admin", {Scope.ADMIN})
     return token
 
 
