@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
+from mailkeep_web.app import PAGES
 from web.site import PASSWORD, Visitor, open_site, plain_mail, site_settings, visitor_of
 
 FROM_ELSEWHERE: tuple[dict[str, str], ...] = (
@@ -34,6 +35,12 @@ POSTS = (
     "/messages/{message}/delete",
 )
 MEMBER_PAGES = ("/inbox", "/inbox/rows", "/inbox/events", "/addresses", "/messages/0192", "/messages/0192/source")
+
+
+def test_attack_090_every_form_is_tried() -> None:
+    forms = {route.path for page in PAGES for route in page.routes if route.method not in ("GET", "HEAD")}
+    tried = {path.format(address="{address_id}", message="{message_id}") for path in POSTS}
+    assert forms == tried
 
 
 async def test_attack_090_a_form_from_elsewhere_changes_nothing(ada: Visitor) -> None:

@@ -16,7 +16,7 @@ from mailkeep_web.rendering import TEMPLATES, Templates
 from mailkeep_web.routing import bind
 from mailkeep_web.static_files import StaticFiles
 
-_PAGES: Final = (landing, register, login, inbox, events, message, addresses, reference)
+PAGES: Final = (landing, register, login, inbox, events, message, addresses, reference)
 
 
 def add_pages(app: web.Application, core: Core, settings: Settings) -> None:
@@ -28,7 +28,7 @@ def add_pages(app: web.Application, core: Core, settings: Settings) -> None:
     app[events.STREAMS] = Counter()
     app.router.add_get("/static/{name}", static.serve)
     app.router.add_get("/favicon.ico", static.favicon)
-    for page in _PAGES:
+    for page in PAGES:
         for route in page.routes:
             handler = bind(route, core, settings)
             if route.method == "GET":

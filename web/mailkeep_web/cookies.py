@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from mailkeep.config import Settings
 from mailkeep.domain.account import Session
@@ -15,7 +15,10 @@ def cookie_name(settings: Settings) -> str:
 
 
 def session_token(request: web.Request, settings: Settings) -> str | None:
-    return request.cookies.get(cookie_name(settings))
+    """None also when there are two: which of them is ours, and which did somebody slip in (RFC 6265 section 8.6)?"""
+    name = cookie_name(settings)
+    sent = ";".join(request.headers.getall(hdrs.COOKIE, ())).split(";")
+    return request.cookies.get(name) if sum(pair.partition("=")[0].strip() == name for pair in sent) == 1 else None
 
 
 def set_session(response: web.StreamResponse, session: Session, settings: Settings) -> None:
