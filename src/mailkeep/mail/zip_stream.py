@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,17 +50,24 @@ async def zipped(files: AsyncGenerator[ArchiveFile, None], *, modified: datetime
     writer, waiting = _Writer(modified), bytearray()
     async with aclosing(files):
         async for file in files:
-            waiting += writer.begin(file.name)
-            async with aclosing(file.chunks) as chunks:
-                async for chunk in chunks:
-                    inline = len(chunk) <= _INLINE_BYTES
-                    waiting += writer.add(chunk) if inline else await asyncio.to_thread(writer.add, chunk)
+            async with aclosing(_member(writer, file)) as member:
+                async for data in member:
+                    waiting += data
                     if len(waiting) >= _AT_ONCE:
                         yield bytes(waiting)
                         waiting.clear()
-            waiting += writer.end()
     yield bytes(waiting)
-    yield writer.finish()
+    for piece in writer.finish():
+        yield piece
+
+
+async def _member(writer: _Writer, file: ArchiveFile) -> AsyncGenerator[bytes, None]:
+    yield writer.begin(file.name)
+    async with aclosing(file.chunks) as chunks:
+        async for chunk in chunks:
+            inline = len(chunk) <= _INLINE_BYTES
+            yield writer.add(chunk) if inline else await asyncio.to_thread(writer.add, chunk)
+    yield writer.end()
 
 
 class _Writer:
@@ -93,13 +100,15 @@ class _Writer:
         self._enter()
         return rest + self._written(_DESCRIPTOR.pack(b"PK\7\x08", self._crc, self._compressed, self._size))
 
-    def finish(self) -> bytes:
-        """The directory, and the end of the archive."""
+    def finish(self) -> Iterator[bytes]:
+        """The directory, some 64 KB at a time, and the end of the archive."""
+        for at in range(0, len(self._directory), _AT_ONCE):
+            yield bytes(self._directory[at : at + _AT_ONCE])
         start, size, count = self._offset, len(self._directory), self._count
         end_64 = _END_64.pack(b"PK\6\6", _END_64.size - 12, _MADE_BY_UNIX, _VERSION, 0, 0, count, count, size, start)
         locator = _LOCATOR.pack(b"PK\6\7", 0, start + size, 1)
         end = _END.pack(b"PK\5\6", 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, _IN_EXTRA, _IN_EXTRA, 0)
-        return bytes(self._directory) + end_64 + locator + end
+        yield end_64 + locator + end
 
     def _enter(self) -> None:
         """Note the file in the directory."""
