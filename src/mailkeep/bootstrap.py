@@ -22,6 +22,7 @@ from mailkeep.services.account_tiers import AccountTiers
 from mailkeep.services.accounts import Accounts
 from mailkeep.services.addresses import Addresses
 from mailkeep.services.administration import Administration
+from mailkeep.services.arrivals import Arrivals
 from mailkeep.services.audit import AuditTrail
 from mailkeep.services.audit_sealing import AuditSealing
 from mailkeep.services.audit_verifying import AuditVerifying
@@ -36,8 +37,10 @@ from mailkeep.services.incident import Incident
 from mailkeep.services.ingest import Ingest, open_ingest
 from mailkeep.services.last_use import LastUse
 from mailkeep.services.lockout import Lockout
+from mailkeep.services.message_waits import MessageWaits
 from mailkeep.services.passwords import Passwords
 from mailkeep.services.recipients import RecipientsFeed
+from mailkeep.services.redis_hints import open_hints
 from mailkeep.services.refusals import Refusals
 from mailkeep.services.removal import MessageRemoval
 from mailkeep.services.scanning import open_scanner
@@ -74,6 +77,7 @@ class Core:
     service_tokens: ServiceTokens
     addresses: Addresses
     inbox: Inbox
+    waits: MessageWaits
     recipients: RecipientsFeed
     refusals: Refusals
     ingest: Ingest
@@ -93,9 +97,9 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
     async with (
         open_database(settings.database_url, settings.database) as database,
         open_files(settings.blob_dir) as blobs,
+        open_hints(settings.hints) as hints,
     ):
         await require_current_schema(database)
-        hints = Hints()
         indexer = SearchIndexer(database, clock=clock)
         signer = AuditSigner(audit_key(settings))
         trail = AuditTrail(database, signer, spill_dir=settings.data_dir / "audit-pending", clock=clock)
@@ -124,7 +128,6 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 trail,
                 MessageRemoval(database, trail, removal, hints, indexer, tier_of=settings.tier, clock=clock),
                 blobs,
-                hints,
                 clock=clock,
             )
             yield Core(
@@ -149,6 +152,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 service_tokens=ServiceTokens(database, trail, clock=clock),
                 addresses=Addresses(database, trail, hints, settings, clock=clock),
                 inbox=inbox,
+                waits=MessageWaits(database, Arrivals(database, hints, max_waiters=settings.http.max_waiters)),
                 export=AccountExport(database, inbox, blobs),
                 recipients=feed,
                 diagnosing=Diagnosing(database, tier_of=settings.tier, feed_asked_at=feed.asked_at, clock=clock),

@@ -12,7 +12,16 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from mailkeep.domain.address import canonical_domain
 from mailkeep.domain.tier import Tier
@@ -87,6 +96,12 @@ class Http(Section):
         default=60,
         gt=0,
         description="requests to the API from one client address (of IPv6: one /64) without valid credentials",
+    )
+    max_waiters: int = Field(
+        default=100,
+        gt=0,
+        description="requests of one account that wait for mail (wait=, event streams, open inboxes), in each process; "
+        "more get 429",
     )
 
     @field_validator("cors_origins")
@@ -203,12 +218,39 @@ class Recipients(Section):
     timeout_s: float = Field(default=5, gt=0, description="how long the API may take to answer one request")
 
 
+MEMORY: Final = "memory://"
+
+
+def _memory_or_redis(value: SecretStr) -> SecretStr:
+    url = value.get_secret_value()
+    if url != MEMORY and not url.startswith(("redis://", "rediss://", "redis+unix://")):
+        raise ValueError("write memory://, redis://, rediss:// or redis+unix://")
+    return value
+
+
+MemoryOrRedis = Annotated[SecretStr, AfterValidator(_memory_or_redis)]
+
+
+class Hints(Section):
+    """[hints]: how processes tell each other that mail came or an address changed. Without it each looks by itself."""
+
+    url: MemoryOrRedis = Field(
+        default=SecretStr(MEMORY),
+        description="memory://: within one process, the others notice within a second; redis://host:6379/0, rediss:// "
+        "or redis+unix:///path: all processes and hosts at once (Redis or Valkey; install mailkeep[redis])",
+    )
+    timeout_s: float = Field(default=0.5, gt=0, description="how long Redis may take before it counts as away")
+
+    @property
+    def stays_in_process(self) -> bool:
+        """Whether other processes hear of nothing."""
+        return self.url.get_secret_value() == MEMORY
+
+
 class Rates(Section):
     """[rates]: where the messages that an address received in the last hour are counted."""
 
-    MEMORY: ClassVar[str] = "memory://"
-
-    storage_url: SecretStr = Field(
+    storage_url: MemoryOrRedis = Field(
         default=SecretStr(MEMORY),
         description="memory://: each process for itself; redis://host:6379/0, rediss:// or redis+unix:///path: all "
         "processes and hosts together (Redis or Valkey; install mailkeep[redis])",
@@ -217,18 +259,10 @@ class Rates(Section):
         default=0.5, gt=0, description="how long Redis may take; without an answer each process goes by its own count"
     )
 
-    @field_validator("storage_url")
-    @classmethod
-    def _supported(cls, value: SecretStr) -> SecretStr:
-        url = value.get_secret_value()
-        if url != cls.MEMORY and not url.startswith(("redis://", "rediss://", "redis+unix://")):
-            raise ValueError("write memory://, redis://, rediss:// or redis+unix://")
-        return value
-
     @property
     def counts_apart(self) -> bool:
         """Whether each process counts for itself."""
-        return self.storage_url.get_secret_value() == self.MEMORY
+        return self.storage_url.get_secret_value() == MEMORY
 
 
 class Scan(Section):
@@ -375,6 +409,7 @@ class Settings(Section):
     smtp: Smtp = Smtp()
     policy: Policy = Policy()
     recipients: Recipients = Recipients()
+    hints: Hints = Hints()
     rates: Rates = Rates()
     scan: Scan = Scan()
     mail: Mail = Mail()

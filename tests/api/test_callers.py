@@ -98,7 +98,7 @@ async def test_attack_077_another_customers_ids(world: World, ada: Customer, bob
 
 async def test_a_list_holds_ones_own_alone(world: World, ada: Customer, bob: Customer) -> None:
     await world.deliver(MAIL, ada)
-    assert (await world.ask("GET", "/api/v1/messages", bob)).json == {"items": [], "next": None}
+    assert (await world.ask("GET", "/api/v1/messages", bob)).json["items"] == []
     addresses = (await world.ask("GET", "/api/v1/addresses", bob)).json["items"]
     assert [item["id"] for item in addresses] == [bob.address_id]
     for theirs in (ada.address_id, ada.address):

@@ -105,9 +105,9 @@ async def _time(database: Database, search: str, customers: int) -> Timed:
         started = time.perf_counter()
         query = MessageQuery(search=parse_query(search, now=utc_now()), limit=50)
         async with database.read() as connection:
-            page, _ = await find_page(connection, owner, query)
+            page = await find_page(connection, owner, query)
         milliseconds.append((time.perf_counter() - started) * 1000)
-        found = len(page)
+        found = len(page.items)
     return Timed(milliseconds, found)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from core.conftest import POLICY, Customer, deliver, new_customer, settings_for
 from mailkeep.bootstrap import Core, open_core
-from mailkeep.domain.message import Transport
+from mailkeep.domain.message import MessageQuery, Transport
 from mailkeep.errors import MessageTooLarge, StorageUnavailable
 from mailkeep.services.ingest import AcceptedRecipient, Incoming
 from mailkeep.storage.schema import attachments, contents, messages
@@ -164,11 +164,11 @@ async def test_a_full_account_is_told_to_the_door(tmp_path: Path, database_url: 
 
 async def test_waiting_ends_when_mail_arrives(core: Core, alice: Customer) -> None:
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        waiting = group.create_task(core.inbox.wait_newer(alice.actor, 0, timeout_s=60))
+        waiting = group.create_task(core.waits.wait(alice.actor, MessageQuery(), count=1, timeout_s=60))
         await asyncio.sleep(0.05)
         await deliver(core, MAIL, alice.recipient())
-    assert waiting.result()
-    assert not await core.inbox.wait_newer(alice.actor, 1, timeout_s=0.01)
+    assert not waiting.result().timed_out
+    assert (await core.waits.wait(alice.actor, MessageQuery(after=1), count=1, timeout_s=0.01)).timed_out
 
 
 async def test_a_delivery_given_up_in_haste_is_no_longer_under_way(core: Core, alice: Customer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 
@@ -235,6 +236,46 @@ async def test_pages_of_a_search_join_without_gap(core: Core, alice: Customer) -
     assert [len(page) for page, _ in pages[:-1]] == [10] * (len(pages) - 1)
     newer, _ = await core.inbox.list(alice.actor, MessageQuery(search=search, after=seqs[20], limit=50))
     assert [message.seq for message in newer] == seqs[:20]
+
+
+async def test_pages_go_up_without_gap(alice: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over blocks and messages that are in none, also when a page stops before it is full."""
+    monkeypatch.setattr("mailkeep.services.search.MAX_EXAMINED", 40)
+    monkeypatch.setattr("mailkeep.services.search.MAX_PASSED", 40)
+    texts = ["some buzz" if number % 3 else "some fizz" for number in range(BLOCK + 50)]
+    await fill(alice, [mail(f"Number {number}", text) for number, text in enumerate(texts)])
+    everything = await all_upwards(alice, "is:unread")
+    assert [message.seq for message in everything] == list(range(1, BLOCK + 51))
+    fizz = [message for message in everything if int(message.subject.split()[1]) % 3 == 0]
+    for q in ("fizz", '"some fizz"', "-buzz", "smaller:1m -buzz"):
+        assert await all_upwards(alice, q) == fizz, q
+
+
+async def all_upwards(customer: Customer, q: str) -> list[MessageSummary]:
+    """The messages of all pages from the oldest on."""
+    query = MessageQuery(search=customer.core.inbox.understand(q), after=0, limit=20)
+    found: list[MessageSummary] = []
+    while True:
+        page = await customer.core.inbox.page(customer.actor, query)
+        assert page.items == sorted(page.items, key=lambda message: -message.seq)
+        found += reversed(page.items)
+        if page.more is None:
+            assert page.cursor == BLOCK + 50
+            return found
+        query = replace(query, after=page.more)
+
+
+async def test_the_cursor_of_a_page_is_exact(core: Core, alice: Customer) -> None:
+    await fill(alice, [mail("One", "fizz")] * 3)
+    query = MessageQuery(search=core.inbox.understand("fizz"))
+    assert (await core.inbox.page(alice.actor, query)).cursor == 3
+    assert (await core.inbox.page(alice.actor, replace(query, before=3))).cursor == 2
+    assert (await core.inbox.page(alice.actor, replace(query, before=99))).cursor == 3
+    assert (await core.inbox.page(alice.actor, replace(query, before=0))).cursor == 0
+    page = await core.inbox.page(alice.actor, replace(query, after=1, limit=1))
+    assert ([message.seq for message in page.items], page.more, page.cursor) == ([2], 2, 2)
+    page = await core.inbox.page(alice.actor, replace(query, after=99))
+    assert (page.items, page.more, page.cursor) == ([], None, 99)
 
 
 async def test_a_long_search_stops_and_goes_on(core: Core, alice: Customer, monkeypatch: pytest.MonkeyPatch) -> None:

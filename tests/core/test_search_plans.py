@@ -73,7 +73,7 @@ async def _rows_read(customer: Customer) -> int:
     query = MessageQuery(search=customer.core.inbox.understand('words "some words"'))
     async with customer.core.database.read() as connection:
         before = await handler_reads(connection)
-        page, _ = await find_page(connection, customer.address.account_id, query)
+        page = await find_page(connection, customer.address.account_id, query)
         after = await handler_reads(connection)
-    assert len(page) == 5
+    assert len(page.items) == 5
     return sum(after.values()) - sum(before.values())

@@ -33,7 +33,9 @@ SETTINGS: Final = {"MAILKEEP_AUTH__REGISTRATIONS_PER_HOUR": "1000000"}
 ACCEPTED: Final = ["2xx", "304", "401", "403", "404", "409", "412", "422", "429"]
 CONFIG: Final = schemathesis.Config.from_dict({"checks": {"positive_data_acceptance": {"expected-statuses": ACCEPTED}}})
 
-schema = from_dict(openapi_document(ROUTES, server_url="http://127.0.0.1"), config=CONFIG)
+described = from_dict(openapi_document(ROUTES, server_url="http://127.0.0.1"), config=CONFIG)
+# A stream that begins does not end: see tests/api/test_events.py.
+schema = described.exclude(path="/api/v1/events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +83,6 @@ async def _admin_token(core: Core) -> str:
     phases=[Phase.explicit, Phase.generate],
 )
 def test_every_operation(case: Any, server: Server) -> None:
+    if isinstance(wait := (case.query or {}).get("wait"), int | float) and wait > 0:
+        case.query["wait"] = min(wait, 0.05)  # as valid, and sooner over
     case.call_and_validate(base_url=server.url, headers=server.credentials_for(case))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 
 from aiohttp import web
@@ -25,7 +24,6 @@ def add_pages(app: web.Application, core: Core, settings: Settings) -> None:
     app[TEMPLATES] = Templates(static.url)
     app[PAGE_ERROR] = page_error
     app[reference.REFERENCE] = reference.read_reference(app)
-    app[events.STREAMS] = Counter()
     app.router.add_get("/static/{name}", static.serve)
     app.router.add_get("/favicon.ico", static.favicon)
     for page in PAGES:

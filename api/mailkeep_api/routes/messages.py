@@ -10,21 +10,27 @@ from mailkeep.domain.message import MessageQuery, MessageSummary
 from mailkeep.domain.scope import Scope
 from mailkeep.errors import NotFound
 from mailkeep.mail.hops import route as route_of
+from mailkeep.services.watching import Waited
 from mailkeep_api.documents import html_document, send_download, text_document
 from mailkeep_api.etags import seen_by
-from mailkeep_api.links import link_next
+from mailkeep_api.links import link_messages
+from mailkeep_api.patience import while_serving
+from mailkeep_api.problems import FieldError
 from mailkeep_api.routing import Call, Raw, Routes
 from mailkeep_api.schemas.messages import (
     DeletedOut,
+    FoundQuery,
     HtmlQuery,
     MessageChange,
-    MessageDeletionIn,
     MessageItem,
     MessageList,
     MessageOut,
     MessageQueryIn,
+    NearMissOut,
+    UpdatedOut,
 )
 from mailkeep_api.schemas.structure import HeadersOut, StructureOut
+from mailkeep_api.validation import invalid
 
 routes: Final = Routes("/api/v1/messages", tag="messages")
 
@@ -38,21 +44,77 @@ routes: Final = Routes("/api/v1/messages", tag="messages")
     problems=("not-found",),
 )
 async def list_messages(call: Call, query: MessageQueryIn) -> MessageList:
-    """Messages, newest first: all of them, or of one address, or those that a search finds."""
+    """Messages, newest first: all of them, or of one address, or those that a search finds.
+
+    Without `after` the page holds the newest messages there are, or the newest that are older than `before`. With
+    `after` alone it holds the oldest that are newer than that, so that whoever goes on from one answer's `cursor` to
+    the next sees each message once and misses none.
+
+    With `wait` the answer comes as soon as there are `count` messages, at the latest after that many seconds, and then
+    with `timed_out`. `count=0` is for mail that must not come: the answer comes with the first message, and
+    `timed_out` says that there was none. Waiting marks nothing as read. Without `after`, what is there already counts.
+    """
+    _refuse_nonsense(query)
     search = call.core.inbox.understand(query.q)
     address_id = await call.core.addresses.id_of(call.actor, query.address) if query.address is not None else None
     wanted = MessageQuery(
         address_id=address_id, search=search, after=query.after, before=query.before, limit=query.limit
     )
-    page, before = await call.core.inbox.list(call.actor, wanted)
-    link_next(call, before=before)
-    return MessageList(items=tuple(map(MessageItem.of, page)), next=before)
+    if query.wait is None:
+        return _listed(call, query, wanted, Waited(await call.core.inbox.page(call.actor, wanted), timed_out=False))
+    count = 1 if query.count is None else query.count
+    wait = call.core.waits.wait(call.actor, wanted, count=count, timeout_s=query.wait)
+    return _listed(call, query, wanted, await while_serving(call.request, wait))
 
 
-@routes.delete(
-    "", scope=Scope.MESSAGES_WRITE, audit="message.delete_found", query=MessageDeletionIn, returns=DeletedOut
+def _refuse_nonsense(query: MessageQueryIn) -> None:
+    """Raises RequestProblem (422)."""
+    if query.wait is not None and query.before is not None:
+        raise invalid(FieldError("before", "not_with_wait", "cannot be waited for: nothing older than that arrives"))
+    if query.count is None:
+        return
+    if query.wait is None:
+        raise invalid(FieldError("count", "only_with_wait", "is how many messages to wait for, and needs wait"))
+    if query.count > query.limit:
+        raise invalid(FieldError("count", "less_than_equal", "must be at most limit"))
+
+
+def _listed(call: Call, query: MessageQueryIn, wanted: MessageQuery, waited: Waited) -> MessageList:
+    page = waited.page
+    if wanted.goes_up:
+        older, newer = wanted.after + 1 if wanted.after else None, page.more
+    else:
+        # With a cursor that is not the one asked for, nothing is newer.
+        older, newer = page.more, page.cursor if page.cursor + 1 == wanted.before else None
+    link_messages(call, older=older, newer=newer)
+    return MessageList(
+        items=tuple(map(MessageItem.of, page.items)),
+        next=older,
+        previous=newer,
+        cursor=page.cursor,
+        timed_out=waited.timed_out,
+        near_misses=tuple(
+            NearMissOut.of(miss, query.address, query.q, wanted.search.spans) for miss in waited.near_misses
+        ),
+    )
+
+
+@routes.patch(
+    "",
+    scope=Scope.MESSAGES_WRITE,
+    audit="message.update_found",
+    query=FoundQuery,
+    body=MessageChange,
+    returns=UpdatedOut,
 )
-async def delete_messages(call: Call, query: MessageDeletionIn) -> DeletedOut:
+async def update_messages(call: Call, query: FoundQuery, body: MessageChange) -> UpdatedOut:
+    """Mark every message that a search finds as read or unread."""
+    search = call.core.inbox.understand(query.q)
+    return UpdatedOut(updated=await call.core.inbox.set_read_found(call.actor, search, read=body.read))
+
+
+@routes.delete("", scope=Scope.MESSAGES_WRITE, audit="message.delete_found", query=FoundQuery, returns=DeletedOut)
+async def delete_messages(call: Call, query: FoundQuery) -> DeletedOut:
     """Delete every message that a search finds, with sources and attachments."""
     return DeletedOut(deleted=await call.core.inbox.delete_found(call.actor, call.core.inbox.understand(query.q)))
 

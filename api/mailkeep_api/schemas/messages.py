@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Literal
 
 from pydantic import Field
 
 from mailkeep.domain.mailbox import Mailbox
 from mailkeep.domain.message import Attachment, Envelope, Link, MessageDetail, MessageSummary, SafeHtml, Transport
+from mailkeep.domain.query import Span
 from mailkeep.domain.structure import MimePart, Role
 from mailkeep.mail.filenames import visible_name
+from mailkeep.services.near_misses import NearMiss
 from mailkeep_api.schemas.addresses import AddressText
 from mailkeep_api.schemas.shapes import MAX_PAGE, Flag, In, Instant, Out, Query, Seq
+
+MAX_WAIT_S: Final = 60  # proxies end what takes longer
 
 SEARCH: Final = (
     'A search: words and "quoted phrases" that the sender, the recipients, the subject, the body or a file name has; '
@@ -21,18 +26,36 @@ SEARCH: Final = (
 )
 
 
-class MessageQueryIn(Query):
-    """Cursors are a message's `seq`: newer than `after`, older than `before`."""
+class EventsQuery(Query):
+    """Which messages a stream is to hold."""
 
     address: AddressText | None = Field(default=None, description="the id or the address")
     q: str = Field(default="", description=SEARCH, examples=['from:shop subject:"order 17" -is:read after:7d'])
-    after: Seq | None = None
-    before: Seq | None = None
+    after: Seq | None = Field(default=None, description="a message's seq: newer than that")
+
+
+class MessageQueryIn(EventsQuery):
+    """Cursors are a message's `seq`: newer than `after`, older than `before`."""
+
+    before: Seq | None = Field(default=None, description="a message's seq: older than that")
     limit: int = Field(default=50, ge=1, le=MAX_PAGE)
+    wait: float | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_WAIT_S,
+        allow_inf_nan=False,
+        description="seconds, with fractions, to wait for messages; not together with `before`",
+    )
+    count: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_PAGE,
+        description="how many messages to wait for, at most `limit`; 1 when it is not given; 0: wait for none to come",
+    )
 
 
-class MessageDeletionIn(Query):
-    """There is no way to delete all messages by saying nothing."""
+class FoundQuery(Query):
+    """There is no way to change or delete all messages by saying nothing."""
 
     q: str = Field(description=SEARCH, pattern=r"\S")
 
@@ -41,6 +64,12 @@ class DeletedOut(Out):
     """How many messages were deleted."""
 
     deleted: int
+
+
+class UpdatedOut(Out):
+    """How many messages were marked, those included that were so already."""
+
+    updated: int
 
 
 class MessageChange(In):
@@ -94,14 +123,53 @@ class MessageItem(Out):
         )
 
 
-class MessageList(Out):
-    """Newest first; `next` is the `before` of the next page, null on the last one.
+class FailedCriterion(Out):
+    """What of a request a message does not meet: its address, or a term of its search as it was typed.
 
-    A page of a long search can hold fewer messages than the limit and have a next one all the same.
+    `position` and `length` say where the term stands in `q`, in characters from 0.
+    """
+
+    parameter: Literal["address", "q"]
+    text: str
+    position: int | None
+    length: int | None
+
+
+class NearMissOut(Out):
+    """A message that came while another was waited for, and all the criteria that it failed."""
+
+    message: MessageItem
+    failed: tuple[FailedCriterion, ...]
+
+    @classmethod
+    def of(cls, miss: NearMiss, address: str | None, q: str, spans: Sequence[Span]) -> NearMissOut:
+        """`address` and `q` as they were sent, `spans` where the terms stand in `q`."""
+        failed = [FailedCriterion(parameter="address", text=address or "", position=None, length=None)]
+        terms = [
+            FailedCriterion(parameter="q", text=span.of(q), position=span.position, length=span.length)
+            for span in (spans[number] for number in miss.terms)
+        ]
+        return cls(message=MessageItem.of(miss.message), failed=(*(failed if miss.wrong_address else ()), *terms))
+
+
+class MessageList(Out):
+    """Newest first. `next` is the `before` of the next page, the older one, null on the last; `previous` is the `after`
+    of the page before this one, null when nothing is newer. A page that they lead to can be empty; one of a long search
+    can hold fewer messages than the limit and have a next one all the same.
+
+    `cursor` as `after` goes on from here: all that was there up to it is on this page, or on those that follow. It also
+    resumes a wait.
+
+    `timed_out`: the time of a wait was over, all mail was looked at, and there was too little. `near_misses` are then
+    the newest messages (10 at most) that came after `after`, or without it during the wait, and did not match.
     """
 
     items: tuple[MessageItem, ...]
     next: int | None
+    previous: int | None
+    cursor: int
+    timed_out: bool
+    near_misses: tuple[NearMissOut, ...]
 
 
 class EnvelopeOut(Out):

@@ -155,9 +155,10 @@ class MessageDetail:
 
 @dataclass(frozen=True, slots=True)
 class MessageQuery:
-    """Which messages: of one address, newer than the seq `after`, older than the seq `before`, newest first.
+    """Which messages: of one address, newer than the seq `after`, older than the seq `before`.
 
-    `search`: and that meet all of its terms.
+    `search`: and that meet all of its terms. A page holds the newest of them; with `after` alone it holds the oldest,
+    those that come next for whoever has seen all up to there.
     """
 
     address_id: str | None = None
@@ -165,6 +166,25 @@ class MessageQuery:
     after: int | None = None
     before: int | None = None
     limit: int = 50
+
+    @property
+    def goes_up(self) -> bool:
+        """Whether pages follow each other from the oldest message to the newest."""
+        return self.after is not None and self.before is None
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePage:
+    """Messages, newest first, whichever way the pages go.
+
+    `more` is where the next page begins, None when this is the last one: its `after` when the query goes up, else its
+    `before`. `cursor` is the seq up to which this page and, when the query goes down, those that follow it hold all
+    there was: with it as `after` nothing is missed and nothing seen twice.
+    """
+
+    items: list[MessageSummary]
+    more: int | None
+    cursor: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ word  "a phrase"    anywhere in sender, recipients, subject, body and file names
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -96,10 +96,25 @@ OPERATOR: Final = re.compile(r"([A-Za-z]+):(?!//)")
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a text: characters, from 0."""
+
+    position: int
+    length: int
+
+    def of(self, text: str) -> str:
+        return text[self.position : self.position + self.length]
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """All of these. As `str` it is text that is read as the same query."""
+    """All of these. As `str` it is text that is read as the same query.
+
+    `spans`: where each term stands in the text that was typed; empty for a query that was not typed.
+    """
 
     terms: tuple[Term, ...]
+    spans: tuple[Span, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return " ".join(("-" if term.negated else "") + _rendered(term) for term in self.terms)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from mailkeep.domain.query import OPERATOR, Bound, Field, Header, Is, Query, Received, Size, State, Term, Words
+from mailkeep.domain.query import OPERATOR, Bound, Field, Header, Is, Query, Received, Size, Span, State, Term, Words
 from mailkeep.domain.words import words_of
 from mailkeep.errors import QueryError
 
@@ -50,7 +50,8 @@ def parse_query(text: str, *, now: datetime) -> Query:
     """Raises QueryError, which says where. `now` is what `7d` counts from."""
     if len(text) > MAX_QUERY:
         raise QueryError(f"A search has at most {MAX_QUERY:,} characters.", position=MAX_QUERY, length=1)
-    return Query(_Parser(text, now).terms())
+    found = _Parser(text, now).terms()
+    return Query(tuple(term for term, _ in found), tuple(span for _, span in found))
 
 
 class _Parser:
@@ -60,14 +61,15 @@ class _Parser:
         self._at = 0
         self._words = 0
 
-    def terms(self) -> tuple[Term, ...]:
-        found: list[Term] = []
+    def terms(self) -> list[tuple[Term, Span]]:
+        """Each with its place in the text."""
+        found: list[tuple[Term, Span]] = []
         while self._skip_space() < len(self._text):
             start = self._at
-            found.append(self._term())
+            found.append((self._term(), Span(start, self._at - start)))
             if len(found) > MAX_TERMS:
                 raise self._error(f"A search has at most {MAX_TERMS} terms.", start)
-        return tuple(found)
+        return found
 
     def _term(self) -> Term:
         negated = self._text.startswith("-", self._at) and self._at + 1 < len(self._text)

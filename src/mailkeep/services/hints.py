@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -35,19 +35,35 @@ class Listener:
 
 
 class Hints:
-    """Within one process: topics and who listens to them."""
+    """Topics and who listens to them in this process; with a relay, other processes hear of them too."""
 
-    def __init__(self) -> None:
+    def __init__(self, relay: Callable[[str], None] | None = None) -> None:
+        """`relay` takes each topic that is notified here; it does not wait."""
         self._events: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._relay = relay
+        self.listened = asyncio.Event()  # set once anybody has listened
 
     def notify(self, topic: str) -> None:
+        """Something happened, and is committed."""
+        self.wake(topic)
+        if self._relay is not None:
+            self._relay(topic)
+
+    def wake(self, topic: str) -> None:
+        """Those in this process."""
         for event in self._events.get(topic, ()):
             event.set()
+
+    def wake_all(self) -> None:
+        """Whatever they listen to."""
+        for topic in self._events:
+            self.wake(topic)
 
     @contextmanager
     def listen(self, topic: str) -> Iterator[Listener]:
         event = asyncio.Event()
         self._events[topic].add(event)
+        self.listened.set()
         try:
             yield Listener(event)
         finally:

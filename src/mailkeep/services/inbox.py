@@ -1,34 +1,32 @@
-"""A customer's messages: listing, reading, waiting for them."""
+"""A customer's messages: listing, reading, marking and removing them."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from typing import Final
 
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.mailbox import Mailbox
-from mailkeep.domain.message import Download, MessageDetail, MessageQuery, MessageSummary, SafeHtml
+from mailkeep.domain.message import Download, MessageDetail, MessagePage, MessageQuery, MessageSummary, SafeHtml
 from mailkeep.domain.query import Query
 from mailkeep.domain.query_parser import parse_query
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.errors import NotFound, Quarantined
 from mailkeep.mail.attachments import served_type
 from mailkeep.mail.sanitise import sanitise
-from mailkeep.services import hints
 from mailkeep.services.as_seen import require_as_seen
 from mailkeep.services.audit import AuditTrail
 from mailkeep.services.bundle import bundle
-from mailkeep.services.hints import Hints
 from mailkeep.services.removal import MessageRemoval
 from mailkeep.services.search import find_page
-from mailkeep.services.waiting import deadline_after
-from mailkeep.storage import contents, messages
+from mailkeep.storage import accounts, contents, messages
 from mailkeep.storage.blobs.blob_store import BlobStore
 from mailkeep.storage.database import Database
 from mailkeep.storage.sources import decompressed
 
-DELETE_BATCH: Final = 100
+BATCH: Final = 100
 
 
 class Inbox:
@@ -40,7 +38,6 @@ class Inbox:
         trail: AuditTrail,
         removal: MessageRemoval,
         blobs: BlobStore,
-        hints: Hints,
         *,
         clock: Clock,
     ) -> None:
@@ -48,17 +45,18 @@ class Inbox:
         self._trail = trail
         self._removal = removal
         self._blobs = blobs
-        self._hints = hints
         self._clock = clock
 
-    async def list(self, actor: Actor, query: MessageQuery) -> tuple[list[MessageSummary], int | None]:
-        """A page, newest first, and the `before` of the next one. Raises NotAllowed.
-
-        A page of a long search can be short, or empty, and have a next one all the same.
-        """
+    async def page(self, actor: Actor, query: MessageQuery) -> MessagePage:
+        """A page of a long search can be short, or empty, and have a next one all the same. Raises NotAllowed."""
         account_id = actor.owner(Scope.MESSAGES_READ)
         async with self._database.read() as connection:
             return await find_page(connection, account_id, query)
+
+    async def list(self, actor: Actor, query: MessageQuery) -> tuple[list[MessageSummary], int | None]:
+        """A page's messages, and where the next one begins. Raises NotAllowed."""
+        page = await self.page(actor, query)
+        return page.items, page.more
 
     def understand(self, search: str) -> Query:
         """The language of `q`. Raises QueryError."""
@@ -169,40 +167,47 @@ class Inbox:
         if not await self._removal.remove(actor, [message_id], action="message.delete", resource=message_id, seen=seen):
             raise NotFound(f"no message {message_id}")
 
+    async def set_read_found(self, actor: Actor, search: Query, *, read: bool) -> int:
+        """Mark every message that a search finds now, in batches. Returns how many; otherwise as `delete_found`."""
+        account_id = actor.owner(Scope.MESSAGES_WRITE)
+        read_at = self._clock() if read else None
+        marked = 0
+        async for found in self._batches(actor, search):
+            async with self._database.write() as connection:
+                now_marked = await messages.set_all_read(connection, account_id, found, read_at=read_at)
+                detail = f"messages={now_marked} {'read' if read else 'unread'}"
+                await self._trail.write(connection, actor, "message.update_found", detail=detail)
+            marked += now_marked
+        return marked
+
     async def delete_found(self, actor: Actor, search: Query) -> int:
         """Remove every message that a search finds now, in batches; what arrives meanwhile stays.
 
         Returns how many. Raises NotAllowed, and Unavailable when it got stuck on the way: ask again for the rest.
         """
-        account_id = actor.owner(Scope.MESSAGES_WRITE)
+        actor.require(Scope.MESSAGES_WRITE)
         removed = 0
-        before: int | None = await self.latest_seq(actor) + 1
-        while before is not None:
-            query = MessageQuery(search=search, before=before, limit=DELETE_BATCH)
-            async with self._database.read() as connection:
-                found, before = await find_page(connection, account_id, query)
-            if found:
-                ids = [message.id for message in found]
-                removed += await self._removal.remove(actor, ids, action="message.delete_found")
+        async for found in self._batches(actor, search):
+            removed += await self._removal.remove(actor, found, action="message.delete_found")
         return removed
 
+    async def _batches(self, actor: Actor, search: Query) -> AsyncIterator[Collection[str]]:
+        """The ids of what a search finds now, some at a time, the newest first."""
+        account_id = actor.owner(Scope.MESSAGES_READ)
+        before: int | None = await self.latest_seq(actor) + 1
+        while before is not None:
+            query = MessageQuery(search=search, before=before, limit=BATCH)
+            async with self._database.read() as connection:
+                page = await find_page(connection, account_id, query)
+            if page.items:
+                yield [message.id for message in page.items]
+            before = page.more
+
     async def latest_seq(self, actor: Actor) -> int:
-        """The seq of the newest message, 0 when there is none. Raises NotAllowed."""
+        """The seq of the newest message, deleted or not; 0 when there never was one. Raises NotAllowed."""
         account_id = actor.owner(Scope.MESSAGES_READ)
         async with self._database.read() as connection:
-            return await messages.latest_seq(connection, account_id)
-
-    async def wait_newer(self, actor: Actor, after: int, *, address_id: str | None = None, timeout_s: float) -> bool:
-        """True as soon as there are messages after the seq `after`, False after `timeout_s`. Raises NotAllowed."""
-        account_id = actor.owner(Scope.MESSAGES_READ)
-        remaining_s = deadline_after(timeout_s)
-        with self._hints.listen(hints.mail_for(account_id)) as listener:
-            while True:
-                async with self._database.read() as connection:
-                    latest = await messages.latest_seq(connection, account_id, address_id=address_id)
-                if latest > after or remaining_s() <= 0:
-                    return latest > after
-                await listener.wait(remaining_s())
+            return await accounts.message_seq(connection, account_id)
 
 
 def _first_sender(summary: MessageSummary) -> tuple[Mailbox, ...]:

@@ -1,4 +1,4 @@
-"""Answering a search: the index names the messages, newest first, and the page is filled from them.
+"""Answering a search: the index names the messages, in the order of the page, and the page is filled from them.
 
 Blocks say which messages have a word. Where words must stand next to each other, and for messages that are in no
 block yet, the messages' entries decide. Every statement names the account first.
@@ -13,9 +13,9 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mailkeep.domain.message import MessageQuery, MessageSummary
+from mailkeep.domain.message import MessagePage, MessageQuery, MessageSummary
 from mailkeep.mail.search_clauses import Clause, Clauses, clauses_of
-from mailkeep.storage import messages, search_index
+from mailkeep.storage import accounts, messages, search_index
 from mailkeep.storage.search_blocks import BLOCK, MARK, block_of, bucket_of, slots_in, unpack
 
 # The newest blocks answer most searches; one that goes on takes more at a time.
@@ -26,6 +26,8 @@ FIRST_CANDIDATES: Final = 64
 MAX_CANDIDATES: Final = 256
 # Entries that one page looks into. A search that is not done by then goes on with the next page.
 MAX_EXAMINED: Final = 10_000
+# Messages that one page of a search without words passes over: their rows are read to be judged.
+MAX_PASSED: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +38,42 @@ class Candidates:
     unsure: Collection[int]
 
 
-async def find_page(
-    connection: AsyncConnection, account_id: str, query: MessageQuery
-) -> tuple[list[MessageSummary], int | None]:
-    """A page, newest first, and the `before` of the next one.
-
-    A page can hold fewer messages than its limit and have a next one all the same: see MAX_EXAMINED.
-    """
+async def find_page(connection: AsyncConnection, account_id: str, query: MessageQuery) -> MessagePage:
+    """A page can hold fewer messages than its limit and have a next one all the same: see MAX_EXAMINED, MAX_PASSED."""
+    # What arrives from here on is left to the next question, so that the cursor is exact.
+    newest = await accounts.message_seq(connection, account_id)
+    last = newest if query.before is None else min(newest, query.before - 1)
+    wanted = replace(query, before=last + 1, limit=query.limit + 1)
     clauses = clauses_of(query.search)
-    wanted = replace(query, limit=query.limit + 1)
     if clauses:
-        found, stopped_at = await _Search(connection, account_id, clauses).fill(wanted)
+        search = _Search(connection, account_id, clauses, ascending=query.goes_up)
+        found, stopped_at = await search.fill(wanted)
     else:
-        found, stopped_at = await messages.page(connection, account_id, wanted), None
-    page = found[: query.limit]
-    return page, page[-1].seq if len(found) > query.limit else stopped_at
+        wanted, stopped_at = _bounded(wanted, ascending=query.goes_up)
+        found = await messages.page(connection, account_id, wanted, ascending=query.goes_up)
+    items = found[: query.limit]
+    more = items[-1].seq if len(found) > query.limit else stopped_at
+    if not query.goes_up:
+        return MessagePage(items, more, max(last, 0))
+    return MessagePage(items[::-1], more, max(last, query.after or 0) if more is None else more)
+
+
+def _bounded(query: MessageQuery, *, ascending: bool) -> tuple[MessageQuery, int | None]:
+    """The part of a search without words that one page looks through, and where it stops; None: at the end."""
+    first, last = (query.after or 0) + 1, (query.before or 0) - 1
+    if not query.search.terms or last - first < MAX_PASSED:
+        return query, None
+    if ascending:
+        return replace(query, before=first + MAX_PASSED), first + MAX_PASSED - 1
+    return replace(query, after=last - MAX_PASSED), last - MAX_PASSED + 1
 
 
 class _Search:
-    def __init__(self, connection: AsyncConnection, account_id: str, clauses: Clauses) -> None:
+    def __init__(self, connection: AsyncConnection, account_id: str, clauses: Clauses, *, ascending: bool) -> None:
         self._connection = connection
         self._account_id = account_id
         self._clauses = clauses
+        self._ascending = ascending
         self._buckets = {MARK, *map(bucket_of, clauses.words())}
         self._size = FIRST_CANDIDATES
         self._examined = 0
@@ -66,15 +82,19 @@ class _Search:
         """At most `query.limit` messages, and where the search stopped if it was too long for one page."""
         found: list[MessageSummary] = []
         async for candidates in self._candidates(query):
-            for some in self._some(candidates.seqs):
+            for some in self._some(candidates.seqs[::-1] if self._ascending else candidates.seqs):
                 seqs = await self._verified(some, candidates.unsure)
-                rest = replace(query, limit=query.limit - len(found))
-                found += await messages.page(self._connection, self._account_id, rest, seqs=seqs) if seqs else []
+                found += await self._messages(replace(query, limit=query.limit - len(found)), seqs)
                 if len(found) >= query.limit:
                     return found, None
                 if self._examined >= MAX_EXAMINED:
                     return found, some[-1]
         return found, None
+
+    async def _messages(self, query: MessageQuery, seqs: Sequence[int]) -> list[MessageSummary]:
+        if not seqs:
+            return []
+        return await messages.page(self._connection, self._account_id, query, seqs=seqs, ascending=self._ascending)
 
     def _some(self, seqs: Sequence[int]) -> Iterator[Sequence[int]]:
         while seqs:
@@ -85,19 +105,18 @@ class _Search:
         newest = await messages.latest_seq(self._connection, self._account_id, address_id=query.address_id)
         newest = newest if query.before is None else min(newest, query.before - 1)
         oldest = 1 if query.after is None else query.after + 1
-        last, count = block_of(newest), FIRST_BLOCKS
-        while newest >= oldest and last >= block_of(oldest):
-            first = max(block_of(oldest), last - count + 1)
+        if oldest > newest:
+            return
+        for first, last in _ranges(block_of(oldest), block_of(newest), ascending=self._ascending):
             async for candidates in self._in_blocks(first, last):
                 yield replace(candidates, seqs=[seq for seq in candidates.seqs if oldest <= seq <= newest])
-            last, count = first - 1, min(2 * count, MAX_BLOCKS)
 
     async def _in_blocks(self, first: int, last: int) -> AsyncIterator[Candidates]:
         made = await search_index.blocks_between(
             self._connection, self._account_id, self._buckets, first=first, last=last
         )
         found = await asyncio.to_thread(_look_up, self._clauses, made)
-        for block in range(last, first - 1, -1):
+        for block in range(first, last + 1) if self._ascending else range(last, first - 1, -1):
             # The entries decide where there is no block; no message is there twice, or in neither.
             everything = range(block * BLOCK + BLOCK - 1, block * BLOCK - 1, -1)
             yield found.get(block) or Candidates(everything, everything)
@@ -110,6 +129,19 @@ class _Search:
         self._examined += len(entries)
         accepted = await asyncio.to_thread(_accepted, self._clauses, entries)
         return [seq for seq in seqs if seq not in unsure or seq in accepted]
+
+
+def _ranges(first: int, last: int, *, ascending: bool) -> Iterator[tuple[int, int]]:
+    """All blocks from `first` to `last`, some at a time and then more, beginning with the last or the first."""
+    count = FIRST_BLOCKS
+    while first <= last:
+        if ascending:
+            yield first, min(last, first + count - 1)
+            first += count
+        else:
+            yield max(first, last - count + 1), last
+            last -= count
+        count = min(2 * count, MAX_BLOCKS)
 
 
 def _accepted(clauses: Clauses, entries: Mapping[int, bytes]) -> set[int]:

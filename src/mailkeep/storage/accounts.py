@@ -47,6 +47,12 @@ async def get(connection: AsyncConnection, account_id: str) -> Account:
     return _account(row)
 
 
+async def message_seq(connection: AsyncConnection, account_id: str) -> int:
+    """The seq given to the account's last message, deleted or not; whoever sees it sees all messages up to it."""
+    query = select(accounts.c.message_seq).where(accounts.c.id == account_id)
+    return int((await connection.execute(query)).scalar_one_or_none() or 0)
+
+
 async def all_ids(connection: AsyncConnection) -> list[str]:
     """In order, without those that are deleted."""
     query = select(accounts.c.id).where(_EXISTS).order_by(accounts.c.id)

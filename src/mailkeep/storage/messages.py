@@ -113,11 +113,19 @@ async def get(connection: AsyncConnection, account_id: str, message_id: str) -> 
 
 
 async def page(
-    connection: AsyncConnection, account_id: str, query: MessageQuery, *, seqs: Collection[int] | None = None
+    connection: AsyncConnection,
+    account_id: str,
+    query: MessageQuery,
+    *,
+    seqs: Collection[int] | None = None,
+    ascending: bool = False,
 ) -> list[MessageSummary]:
-    """Newest first; of these seqs only, where they are given. Of a search, the terms that ask for no words."""
-    statement = _of(account_id).order_by(messages.c.seq.desc()).limit(query.limit)
-    statement = statement.where(
+    """The newest, newest first, or the oldest, oldest first; of these seqs only, where they are given.
+
+    Of a search, the terms that ask for no words.
+    """
+    statement = _of(account_id).order_by(messages.c.seq.asc() if ascending else messages.c.seq.desc())
+    statement = statement.limit(query.limit).where(
         *(_condition(term) for term in query.search.terms if not isinstance(term, Words | Header))
     )
     if seqs is not None:
@@ -145,9 +153,26 @@ async def latest_seq(connection: AsyncConnection, account_id: str, *, address_id
     return int((await connection.execute(statement)).scalar_one() or 0)
 
 
+async def verdicts(
+    connection: AsyncConnection, account_id: str, seqs: Collection[int], terms: Sequence[Is | Received | Size]
+) -> dict[int, list[bool]]:
+    """Of each of these messages, whether it meets each of the terms."""
+    columns = [_condition(term).label(f"meets_{number}") for number, term in enumerate(terms)]
+    query = select(messages.c.seq, *columns).where(messages.c.account_id == account_id, messages.c.seq.in_(seqs))
+    return {row[0]: [bool(met) for met in row[1:]] for row in await connection.execute(query)}
+
+
 async def set_read(connection: AsyncConnection, account_id: str, message_id: str, *, read_at: datetime | None) -> None:
     condition = messages.c.account_id == account_id, messages.c.id == message_id
     await connection.execute(update(messages).where(*condition).values(read_at=read_at))
+
+
+async def set_all_read(
+    connection: AsyncConnection, account_id: str, message_ids: Collection[str], *, read_at: datetime | None
+) -> int:
+    """Returns how many were there."""
+    condition = messages.c.account_id == account_id, messages.c.id.in_(message_ids)
+    return (await connection.execute(update(messages).where(*condition).values(read_at=read_at))).rowcount
 
 
 async def sizes_of(connection: AsyncConnection, account_id: str, message_ids: Collection[str]) -> list[StoredSize]:

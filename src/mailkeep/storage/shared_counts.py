@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 from typing import Final, TypeVar
 
 import structlog
@@ -17,7 +16,7 @@ from limits.aio.storage import RedisStorage
 from limits.errors import StorageError
 
 from mailkeep.config import Rates as RatesSettings
-from mailkeep.errors import ConfigurationError
+from mailkeep.storage.redis_pool import redis_pool
 
 # While Redis is away, only one question in so long waits for it.
 ASK_AGAIN_S: Final = 2.0
@@ -68,24 +67,7 @@ class SharedCounts:
 @asynccontextmanager
 async def open_shared_counts(settings: RatesSettings, *, key_prefix: str) -> AsyncIterator[SharedCounts]:
     """Counters whose keys begin with `key_prefix`. Raises ConfigurationError; not when Redis is away."""
-    if find_spec("redis") is None:
-        raise ConfigurationError("rates.storage_url names Redis, and its client is not installed: mailkeep[redis]")
-    # An extra: imported only where it is used.
-    from redis.asyncio import ConnectionPool
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-
-    url = settings.storage_url.get_secret_value()
-    try:
-        pool = ConnectionPool.from_url(
-            url.replace("redis+unix://", "unix://", 1),
-            socket_timeout=settings.timeout_s,
-            socket_connect_timeout=settings.timeout_s,
-            # Once and at once: a Redis that was started again has closed the connections that we kept.
-            retry=Retry(NoBackoff(), 1),
-        )
-    except ValueError as error:
-        raise ConfigurationError("rates.storage_url is no URL of a Redis: write redis://host:6379/0") from error
+    pool = redis_pool(settings.storage_url, setting="rates.storage_url", timeout_s=settings.timeout_s)
     storage = RedisStorage(
         "async+redis://",
         wrap_exceptions=True,

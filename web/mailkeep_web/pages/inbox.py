@@ -33,9 +33,9 @@ async def rows(visit: MemberVisit) -> web.StreamResponse:
     if shown.error is not None:
         return _whole_list(visit, await read_list(visit))
     query = MessageQuery(address_id=shown.address_id, search=shown.search, after=after, limit=PAGE_SIZE)
-    messages, more = await visit.core.inbox.list(visit.actor, query)
-    if more is None:
-        return visit.page("inbox_rows.html", {"messages": messages, "filter": shown, "open_id": None})
+    page = await visit.core.inbox.page(visit.actor, query)
+    if page.more is None:
+        return visit.page("inbox_rows.html", {"messages": page.items, "filter": shown, "open_id": None})
     response = _whole_list(visit, await read_list(visit))
     response.headers.update({"HX-Retarget": "#list-content", "HX-Reswap": "innerHTML"})
     return response
