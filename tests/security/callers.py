@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import update
 
 from api.world import PASSWORD, Customer, World
+from mailkeep.bootstrap import session_keys
 from mailkeep.domain.account import ApiToken, Role, User
 from mailkeep.domain.clock import utc_now
 from mailkeep.domain.ids import new_id
@@ -20,7 +21,9 @@ from mailkeep.storage import api_tokens, users
 from mailkeep.storage.api_tokens import SecretHash
 from mailkeep.storage.schema import api_tokens as api_tokens_table
 from mailkeep.storage.schema import sessions
+from security.forged_tokens import Genuine, forged_tokens
 
+FORGED_EVERY: Final = 20
 LONG_AGO: Final = utc_now() - timedelta(days=2)
 
 
@@ -48,6 +51,7 @@ async def gather(world: World, ada: Customer) -> Callers:
         "a token with another's secret": f"{everything[:20]}{next(iter(tokens.values()))[20:]}",
         "an expired session": await _ended(world, owner, {"expires_at": LONG_AGO}),
         "a revoked session": await _ended(world, owner, {"revoked_at": LONG_AGO}),
+        **await _forged(world, owner),
     }
     return Callers(roles=roles, tokens=tokens, nobody=nobody)
 
@@ -80,6 +84,14 @@ async def _revoked_token(world: World, ada: Customer) -> str:
     async with world.core.database.write() as connection:
         await connection.execute(revoked)
     return token
+
+
+async def _forged(world: World, user: User) -> dict[str, str]:
+    """Some of the forged JWTs; test_forged_tokens.py tries all of them, on one route."""
+    signing = (await session_keys(world.core.settings).ring()).signing
+    forged = forged_tokens(Genuine(await session_of(world, user), signing))
+    sent = {name: token for name, token in forged.items() if token.isascii() and token.isprintable() and token.strip()}
+    return {f"forged: {name}": sent[name] for name in list(sent)[::FORGED_EVERY]}
 
 
 async def _ended(world: World, user: User, values: Mapping[str, datetime]) -> str:
