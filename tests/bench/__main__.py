@@ -14,6 +14,7 @@ import uvloop
 from bench.hostile_html import measure_hostile_html
 from bench.hostile_mail import measure_hostile_mail
 from bench.load import send_all
+from bench.login import measure_login
 from bench.measure import cpu_seconds, peak_rss_mib, reset_peak_rss
 from bench.recipients import measure_recipients
 from bench.report import Run, machine, render
@@ -34,10 +35,14 @@ def main() -> None:
     parser.add_argument(
         "--hostile-mail", type=float, metavar="MB", help="measure what hostile messages of that size cost, and no mail"
     )
+    parser.add_argument("--login", type=int, metavar="N", help="compare the times of N log-ins, and no mail")
     parser.add_argument("--hostile-html", action="store_true", help="measure the sanitiser, and no mail")
     parser.add_argument("--search", type=int, metavar="N", help="measure searches among N messages, and no mail")
     parser.add_argument("--customers", type=int, default=1_000, help="whose messages those of --search are")
     options = parser.parse_args()
+    if options.login:
+        _report_login(options.login)
+        return
     if options.search:
         _report_search(options.search, options.customers)
         return
@@ -58,6 +63,15 @@ def main() -> None:
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(report)
     sys.stdout.write(report)
+
+
+def _report_login(tries: int) -> None:
+    title = f"# Does time tell who has an account? {tries:,} log-ins each"
+    lines = [title, "", machine(), f"`make bench ARGS=--login={tries}`", ""]
+    for line in measure_login(tries):
+        sys.stderr.write(f"{line}\n")
+        lines.append(f"- {line}")
+    Path("bench/LOGIN.md").write_text("\n".join(lines) + "\n")
 
 
 def _report_recipients(count: int) -> None:
