@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -21,6 +21,11 @@ class ApiClient:
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What it is recognised by."""
+        return {"Authorization": self._session.headers["Authorization"]}
 
     async def call(self, method: str, path: str, *, expect: int = 200, json: object = None) -> Any:
         async with self._session.request(method, path, json=json) as response:
