@@ -13,6 +13,7 @@ import uvloop
 
 from bench.hostile_html import measure_hostile_html
 from bench.hostile_mail import measure_hostile_mail
+from bench.listing import measure_listing
 from bench.load import send_all
 from bench.login import measure_login
 from bench.measure import cpu_seconds, peak_rss_mib, reset_peak_rss
@@ -21,7 +22,10 @@ from bench.report import Run, machine, render
 from bench.samples import Sample, make_samples
 from bench.search import measure_search
 from bench.servers import Server, mailkeep_on_mariadb, mailkeep_on_sqlite, stock
+from bench.wait import measure_wait
 from services.daemon import ServiceMissing
+
+MAILS_WAITED_FOR = 200
 
 
 def main() -> None:
@@ -39,7 +43,17 @@ def main() -> None:
     parser.add_argument("--hostile-html", action="store_true", help="measure the sanitiser, and no mail")
     parser.add_argument("--search", type=int, metavar="N", help="measure searches among N messages, and no mail")
     parser.add_argument("--customers", type=int, default=1_000, help="whose messages those of --search are")
+    parser.add_argument("--list", type=int, metavar="N", help="measure pages of a mailbox of N messages, and no mail")
+    parser.add_argument(
+        "--wait", action="store_true", help="measure from a mail's 250 to the answer of who waits for it"
+    )
     options = parser.parse_args()
+    if options.wait:
+        _report_wait(MAILS_WAITED_FOR)
+        return
+    if options.list:
+        _report_listing(options.list)
+        return
     if options.login:
         _report_login(options.login)
         return
@@ -62,6 +76,24 @@ def main() -> None:
     report = render(runs, yardstick=yardstick.name)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(report)
+    sys.stdout.write(report)
+
+
+def _report_wait(mails: int) -> None:
+    method = (
+        f"`make bench ARGS=--wait`: {mails} mails each, one at a time, at moments that have nothing to do with when "
+        "waiters look. From the 250 to the answer, 0 where that was first."
+    )
+    report = "\n".join(["# Waiting for mail", "", machine(), method, "", *measure_wait(mails)]) + "\n"
+    Path("bench/WAIT.md").write_text(report)
+    sys.stdout.write(report)
+
+
+def _report_listing(messages: int) -> None:
+    method = f"`make bench ARGS=--list={messages}`: pages of 50, from the question to the messages; random cursors."
+    title = f"# Pages of a mailbox of {messages:,} messages"
+    report = "\n".join([title, "", machine(), method, *measure_listing(messages)]) + "\n"
+    Path("bench/LIST.md").write_text(report)
     sys.stdout.write(report)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,33 @@ async def test_no_table_is_scanned(core: Core, alice: Customer, bob: Customer, s
     assert plans
     for plan in plans:
         assert _is_by_index(plan, core.database.dialect), plans
+
+
+PAGES = [
+    MessageQuery(),
+    MessageQuery(before=200),
+    MessageQuery(after=20),
+    MessageQuery(after=20, before=200),
+    MessageQuery(address_id="of alice", after=20),
+    MessageQuery(address_id="of alice", before=200),
+]
+
+
+async def test_a_page_of_a_list_is_read_by_its_index(core: Core, alice: Customer) -> None:
+    """From the cursor on: no row before it, no sorting, and no offset that would walk to its place."""
+    await fill(alice, [mail(f"Number {number}", "some words") for number in range(BLOCK)])
+    if core.database.dialect == "mysql":
+        async with core.database.read() as connection:
+            await connection.execute(text("ANALYZE TABLE messages"))
+    for page in PAGES:
+        query = replace(page, limit=10, address_id=alice.address.id if page.address_id else None)
+        with noted_statements(core.database) as statements:
+            assert len((await core.inbox.page(alice.actor, query)).items) == 10
+        async with core.database.read() as connection:
+            plans = await plans_of(connection, statements)
+        for plan in plans:
+            assert _is_by_index(plan, core.database.dialect), plans
+            assert not any(sorting in plan for sorting in ("filesort", "TEMP B-TREE")), plans
 
 
 def _is_by_index(plan: str, dialect: str) -> bool:

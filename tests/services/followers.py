@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, Final
 
 import aiohttp
@@ -51,7 +51,7 @@ async def by_events(session: aiohttp.ClientSession, address: str, count: int) ->
 
 async def messages_of_stream(
     session: aiohttp.ClientSession, address: str, *, after: int
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any], None]:
     """Until the server ends the stream."""
     params = {"address": address, "after": str(after)}
     async with session.get("/api/v1/events", params=params, timeout=aiohttp.ClientTimeout()) as stream:
