@@ -25,8 +25,6 @@ from bench.servers import Server, mailkeep_on_mariadb, mailkeep_on_sqlite, stock
 from bench.wait import measure_wait
 from services.daemon import ServiceMissing
 
-MAILS_WAITED_FOR = 200
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
@@ -45,11 +43,11 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=1_000, help="whose messages those of --search are")
     parser.add_argument("--list", type=int, metavar="N", help="measure pages of a mailbox of N messages, and no mail")
     parser.add_argument(
-        "--wait", action="store_true", help="measure from a mail's 250 to the answer of who waits for it"
+        "--wait", type=int, nargs="?", const=100, metavar="N", help="measure N mails from their 250 to whoever waits"
     )
     options = parser.parse_args()
     if options.wait:
-        _report_wait(MAILS_WAITED_FOR)
+        _report_wait(options.wait)
         return
     if options.list:
         _report_listing(options.list)
@@ -81,8 +79,8 @@ def main() -> None:
 
 def _report_wait(mails: int) -> None:
     method = (
-        f"`make bench ARGS=--wait`: {mails} mails each, one at a time, at moments that have nothing to do with when "
-        "waiters look. From the 250 to the answer, 0 where that was first."
+        f"`make bench ARGS=--wait={mails}`: {mails} mails each, one at a time, at moments that have nothing to do with "
+        "when waiters look. From the 250 to the answer, 0 where that was first."
     )
     report = "\n".join(["# Waiting for mail", "", machine(), method, "", *measure_wait(mails)]) + "\n"
     Path("bench/WAIT.md").write_text(report)
