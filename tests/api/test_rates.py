@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from api.world import Answer, Customer, World, fresh_core, open_world, settings_in, world_of
+from mailkeep.domain.audit import AuditQuery
 from mailkeep_api.app import create_app
 from mailkeep_api.rates.admission import network_of
 from mailkeep_api.rates.window import SlidingMinute
@@ -155,6 +156,17 @@ async def test_attack_102_addresses_by_the_thousand(tmp_path: Path, full_size: b
     # A minute's worth, and what came free while the others were tried.
     assert statuses.count(201) + 1 == len(made)
     assert statuses[60:160] == [429] * 100
+
+
+async def test_who_is_refused_does_not_fill_the_audit_log(tmp_path: Path) -> None:
+    async with open_world(limited(tmp_path, account=2)) as world:
+        ada = await world.register("ada@example.org")
+        statuses = [(await world.ask("GET", ACCOUNT, ada)).status for _ in range(30)]
+        await world.core.trail.flush()
+        actor = await world.core.sessions.actor(ada.token)
+        records, _ = await world.core.audit.list(actor, AuditQuery(limit=100))
+    assert statuses == [200] * 2 + [429] * 28
+    assert [record.outcome for record in records].count("rate-exceeded") == 1
 
 
 async def test_all_processes_count_together(tmp_path: Path, redis_server: Redis) -> None:

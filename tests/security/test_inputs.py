@@ -12,9 +12,10 @@ import pytest_asyncio
 
 from api.test_callers import name, path_of
 from api.world import Answer, World, open_world, settings_in
-from mailkeep.domain.scope import SERVICE_SCOPES, Scope
+from mailkeep.domain.scope import SERVICE_SCOPES, Scope, operator
 from mailkeep_api.app import ROUTES
 from mailkeep_api.routing import PUBLIC, Route
+from security.test_faults import valid_path
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -51,14 +52,17 @@ class Callers:
             token = self.services[route.scope]
         elif route.scope is PUBLIC:
             token = None
-        return await self.world.ask(route.method, path_of(route) + query, token, **options)
+        path = path_of(route) + query if query else valid_path(route)
+        return await self.world.ask(route.method, path, token, **options)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def callers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callers]:
     async with open_world(settings_in(tmp_path_factory.mktemp("inputs"))) as world:
         ada = await world.register("ada@example.org")
-        services = {scope: (await world.core.tokens.create_service("test", {scope}))[0] for scope in SERVICE_SCOPES}
+        services = {
+            scope: (await world.core.service_tokens.create(operator(), "test", {scope}))[0] for scope in SERVICE_SCOPES
+        }
         yield Callers(world, ada.token, services)
 
 

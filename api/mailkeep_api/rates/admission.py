@@ -18,7 +18,7 @@ from mailkeep.domain.scope import Actor
 from mailkeep.errors import RateExceeded
 from mailkeep.storage.shared_counts import open_shared_counts
 from mailkeep_api.client import client_ip
-from mailkeep_api.keys import CORE, SETTINGS
+from mailkeep_api.keys import CORE, ORIGIN, SETTINGS
 from mailkeep_api.rates.shared import KEY_PREFIX, RedisMinute
 from mailkeep_api.rates.window import WINDOW_S, SlidingMinute, Standing
 
@@ -39,6 +39,7 @@ class Admission:
 
     def __init__(self, shared: RedisMinute | None = None) -> None:
         self._own = SlidingMinute()
+        self._refusals = SlidingMinute()
         self._shared = shared
 
     async def hit(self, quota: Quota) -> Standing:
@@ -46,6 +47,10 @@ class Admission:
         if not standing.admitted or self._shared is None:
             return standing
         return await self._shared.hit(quota.key, quota.limit) or standing
+
+    def is_new_refusal(self, quota: Quota) -> bool:
+        """Whether this caller has not been refused in this minute before."""
+        return self._refusals.hit(quota.key, 1).admitted
 
 
 ADMISSION: Final = web.AppKey("admission", Admission)
@@ -75,6 +80,8 @@ async def admit(request: web.Request, actor: Actor | None) -> None:
     standing = await request.app[ADMISSION].hit(quota)
     request[RATE] = (quota, standing)
     if not standing.admitted:
+        # One record a caller and minute: who is refused must not fill the audit log, which is kept for ever.
+        request[ORIGIN].noted = not request.app[ADMISSION].is_new_refusal(quota)
         raise RateExceeded("too many requests in this minute", retry_after_s=standing.reset_s)
 
 

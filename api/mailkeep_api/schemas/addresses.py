@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from mailkeep.domain.address import MAX_ADDRESS_BYTES, MAX_LOCAL_PART_BYTES, Address
 from mailkeep.services.addresses import MAX_LABEL
@@ -28,13 +28,6 @@ class AddressChange(In):
 
     label: Label | None = None
     active: bool | None = None
-
-    @field_validator("label", "active")
-    @classmethod
-    def _not_null(cls, value: str | bool | None) -> str | bool:
-        if value is None:
-            raise ValueError("null")
-        return value
 
 
 class AddressQuery(Query):

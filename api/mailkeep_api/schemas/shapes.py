@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, field_validator
 
 from mailkeep.domain.clock import rfc3339
 
@@ -45,9 +45,16 @@ def without_default(schema: dict[str, Any]) -> None:
 
 
 class In(BaseModel):
-    """A request body: exactly these fields, of exactly these types."""
+    """A request body: exactly these fields, of exactly these types. What is not meant is left out; it is not null."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_null(cls, value: object) -> object:
+        if value is None:
+            raise ValueError("null")
+        return value
 
 
 class Query(BaseModel):
