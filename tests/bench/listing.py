@@ -98,5 +98,4 @@ async def _explained(database: Database, kind: str, count: int) -> list[str]:
         with noted_statements(database) as statements:
             await find_page(connection, OWNER, query)
         plans = await plans_of(connection, statements)
-    assert not any("OFFSET 0" not in statement and "OFFSET" in statement for statement in statements.seen)
     return ["", f"How the page `{kind}` is read:", "", "```", *plans, "```"]
