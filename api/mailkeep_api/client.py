@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from aiohttp import web
 
-from mailkeep.domain.audit import MAX_USER_AGENT, Origin
+from mailkeep.domain.audit import MAX_CLIENT_IP, Origin, visible
 from mailkeep_api.keys import REQUEST_ID, SETTINGS
 
 Network = IPv4Network | IPv6Network
@@ -15,8 +15,11 @@ Network = IPv4Network | IPv6Network
 
 def origin_of(request: web.Request) -> Origin:
     """Where a request comes from, for the audit log."""
-    user_agent = request.headers.get("User-Agent", "")[:MAX_USER_AGENT]
-    return Origin(client_ip=client_ip(request), user_agent=user_agent, request_id=request[REQUEST_ID])
+    return Origin(
+        client_ip=visible(client_ip(request), limit=MAX_CLIENT_IP),
+        user_agent=visible(request.headers.get("User-Agent", "")),
+        request_id=request[REQUEST_ID],
+    )
 
 
 def client_ip(request: web.Request) -> str:
@@ -49,5 +52,7 @@ def _parse(text: str) -> IPv4Address | IPv6Address | None:
         address = ip_address(text.strip())
     except ValueError:
         return None
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        return None  # of a link, with a name that anybody can make up: no client from elsewhere has one
     # A dual-stack listener reports an IPv4 client as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2).
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

@@ -163,8 +163,8 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 incident=Incident(database, trail, clock=clock),
                 audit=AuditView(database),
                 trail=trail,
-                sealing=AuditSealing(database, signer, head_path=settings.data_dir / "audit.head", clock=clock),
-                verifying=AuditVerifying(database, signer, head_path=settings.data_dir / "audit.head"),
+                sealing=AuditSealing(database, signer, head_path=settings.data_dir / "audit.head"),
+                verifying=AuditVerifying(database, signer, head_path=settings.data_dir / "audit.head", clock=clock),
             )
 
 

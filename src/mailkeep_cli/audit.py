@@ -40,6 +40,10 @@ def verify() -> None:
     """Look at every record and link; name the first that was changed, taken out, put in or moved. Exit code 1 then."""
     verdict = run(_verify())
     looked_at = f"{verdict.sealed:,} sealed records and {verdict.unsealed:,} not sealed yet"
+    if verdict.late:
+        typer.echo(f"warning: {verdict.late:,} records have waited for more than an hour to be sealed", err=True)
+    if not verdict.has_head:
+        typer.echo("warning: no head of the chain is noted on this host: a cut end cannot be seen here", err=True)
     if verdict.finding is None:
         typer.echo(f"the audit log is whole: {looked_at}")
         return

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conftest import Customer, settings_for
 from mailkeep.bootstrap import Core, open_core
-from mailkeep.domain.audit import ActorKind, AuditQuery, AuditRecord, Origin, Place
+from mailkeep.domain.audit import ActorKind, AuditQuery, AuditRecord, Origin, Place, visible
 from mailkeep.domain.audit_signing import AuditSigner
 from mailkeep.domain.clock import utc_now
 from mailkeep.domain.ids import lowest_id, new_id
 from mailkeep.domain.scope import Actor
-from mailkeep.errors import DatabaseUnavailable, InvalidInput, NotAuthenticated
-from mailkeep.services.audit import MAX_WAITING, AuditTrail, visible
+from mailkeep.errors import ConfigurationError, DatabaseUnavailable, InvalidInput, NotAuthenticated
+from mailkeep.services.audit import AuditTrail
+from mailkeep.services.audit_buffer import MAX_WAITING
+from mailkeep.services.audit_head import read_head, write_head
+from mailkeep.services.audit_tally import AuditTally
 from mailkeep.services.audit_verifying import Fault, Verdict
 from mailkeep.storage import account_rows
 from mailkeep.storage import audit_log as audit_storage
+from mailkeep.storage.audit_seals import Seal
 from mailkeep.storage.database import Database
 from mailkeep.storage.schema import audit_log, audit_places, audit_seals
 from mailkeep.storage.upgrade import upgrade_schema
@@ -133,15 +140,15 @@ async def test_a_full_buffer_makes_wait_and_loses_nothing(core: Core, alice: Cus
 
 
 async def test_what_the_database_does_not_take_at_the_end_is_there_at_the_next_start(
-    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database_url: str
 ) -> None:
     settings = settings_for(tmp_path, database_url)
     await upgrade_schema(settings)
-    monkeypatch.setattr("mailkeep.services.audit.RETRY_S", 0.01)
-    actor = Actor(scopes=frozenset(), account_id=None, origin=Origin(request_id=new_id(), user_agent="caf\u00e9"))
+    actor = Actor(
+        scopes=frozenset(), token_id="0123456789abcdef", origin=Origin(request_id=new_id(), user_agent="caf\u00e9")
+    )
     async with open_core(settings) as core:
-        path = tmp_path / "gone" / "mailkeep.db"
-        away = _database_that_is_away(core.database, path)
+        away = Faulty(core.database, DatabaseUnavailable("away"))
         trail = AuditTrail(away, AuditSigner(b"k" * 32), spill_dir=tmp_path / "pending", clock=utc_now)
         async with trail.running():
             for number in range(3):
@@ -158,12 +165,111 @@ async def test_what_the_database_does_not_take_at_the_end_is_there_at_the_next_s
     assert {record.place for record in found} == {Place("", "caf\u00e9")}
 
 
-def _database_that_is_away(like: Database, path: Path) -> Database:
-    class Away(Database):
-        def write(self, *, timeout_s: float | None = None) -> Any:
-            raise DatabaseUnavailable(str(path))
+class Faulty(Database):
+    """A database of which a transaction ends with an error, before it begins or after it was stored."""
 
-    return Away(like.engine, connections=1, timeout_s=1)
+    def __init__(self, like: Database, error: Exception, *, times: int = 10**9, after: bool = False) -> None:
+        super().__init__(like.engine, connections=2, timeout_s=5)
+        self._error, self._times, self._after = error, times, after
+
+    @asynccontextmanager
+    async def write(self, *, timeout_s: float | None = None) -> AsyncIterator[AsyncConnection]:
+        fails = self._times > 0
+        self._times -= 1
+        if fails and not self._after:
+            raise self._error
+        async with super().write(timeout_s=timeout_s) as connection:
+            yield connection
+        if fails:
+            raise self._error
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["not stored", "stored and not acknowledged"])
+@pytest.mark.parametrize("error", [DatabaseUnavailable("away"), RuntimeError("a fault of ours")], ids=["away", "fault"])
+async def test_a_transaction_that_fails_is_made_up_for(
+    core: Core, tmp_path: Path, error: Exception, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailkeep.services.audit_buffer.RETRY_S", 0.01)
+    faulty = Faulty(core.database, error, times=2, after=after)
+    trail = AuditTrail(faulty, AuditSigner(b"k" * 32), spill_dir=tmp_path / "pending", clock=utc_now)
+    actor = Actor(scopes=frozenset(), token_id="0123456789abcdef", origin=Origin(request_id=new_id()))
+    async with trail.running():
+        for number in range(3):
+            await trail.note(actor, "message.view", detail=str(number))
+            await asyncio.sleep(1.2)
+    async with core.database.read() as connection:
+        found = await audit_storage.platform_page(connection, AuditQuery(action="message.view"))
+    assert [record.detail for record in found] == ["2", "1", "0"]
+    assert not (tmp_path / "pending").exists()
+
+
+async def test_a_damaged_file_is_set_aside_and_the_rest_of_it_taken_up(core: Core, tmp_path: Path) -> None:
+    actor = Actor(scopes=frozenset(), token_id="0123456789abcdef", origin=Origin(request_id=new_id()))
+    pending = tmp_path / "pending"
+    away = Faulty(core.database, DatabaseUnavailable("away"))
+    trail = AuditTrail(away, AuditSigner(b"k" * 32), spill_dir=pending, clock=utc_now)
+    async with trail.running():
+        await trail.note(actor, "message.view")
+    (path,) = pending.glob("*.jsonl")
+    path.write_text(f'{{}}\n{path.read_text("utf-8")}{{"record"', "utf-8")
+    async with AuditTrail(core.database, AuditSigner(b"k" * 32), spill_dir=pending, clock=utc_now).running():
+        pass
+    assert [path.suffix for path in pending.iterdir()] == [".damaged"]
+    async with core.database.read() as connection:
+        assert len(await audit_storage.platform_page(connection, AuditQuery(action="message.view"))) == 1
+
+
+async def test_strangers_do_not_fill_the_log(core: Core, alice: Customer) -> None:
+    for number in range(300):
+        origin = Origin(client_ip=f"2001:db8::{number % 7}", request_id=new_id())
+        nobody = Actor(scopes=frozenset(), origin=origin)
+        await core.trail.note(nobody, "message.list", outcome="not-authenticated")
+        await core.trail.note(replace(alice.actor, origin=origin), "message.list", outcome="rate-exceeded")
+    await core.trail.flush()
+    async with core.database.read() as connection:
+        found = await audit_storage.platform_page(connection, AuditQuery(action="message.list", limit=1000))
+    assert 2 <= len(found) <= 6  # the first of each kind, and what was counted when a minute passed meanwhile
+    assert {record.outcome for record in found} == {"not-authenticated", "rate-exceeded"}
+
+
+def test_what_strangers_did_is_counted() -> None:
+    tally = AuditTally()
+    record = AuditRecord(
+        id=new_id(),
+        at=utc_now(),
+        account_id=None,
+        actor_kind=ActorKind.NOBODY,
+        actor_id="",
+        action="message.list",
+        resource="",
+        detail="",
+        outcome="not-authenticated",
+        request_id="",
+        place=Place("192.0.2.1", ""),
+    )
+    now = utc_now().replace(second=0)
+    assert list(tally.over(now)) == []
+    assert [tally.is_first(record) for _ in range(5)] == [True, False, False, False, False]
+    assert list(tally.over(now)) == []
+    (counted,) = tally.over(now + timedelta(minutes=1))
+    assert counted.detail == "and 4 like it"
+    assert list(tally.over(now + timedelta(minutes=2))) == []
+    others = [
+        replace(record, place=Place(f"10.{each >> 16}.{each >> 8 & 255}.{each & 255}", "")) for each in range(10_500)
+    ]
+    assert sum(map(tally.is_first, others)) == 10_001
+    (together,) = tally.rest()
+    assert together.detail == "and 499 like it"
+
+
+async def test_the_head_is_never_set_back(tmp_path: Path) -> None:
+    path = tmp_path / "audit.head"
+    write_head(path, Seal(7, "x", "7"))
+    write_head(path, Seal(5, "y", "5"))
+    assert read_head(path) == Seal(7, "x", "7")
+    path.write_text("{", "utf-8")
+    with pytest.raises(ConfigurationError):
+        write_head(path, Seal(8, "z", "8"))
 
 
 def test_attack_096_what_strangers_write_is_escaped() -> None:

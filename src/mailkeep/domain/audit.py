@@ -8,14 +8,21 @@ from enum import StrEnum
 from typing import Final
 
 MAX_USER_AGENT: Final = 512
+MAX_CLIENT_IP: Final = 64
 MAX_RESOURCE: Final = 64
 MAX_DETAIL: Final = 255
 DONE: Final = "done"  # the outcome of what went well; of what did not, the name of the problem
 
 
+def visible(text: str, *, limit: int = MAX_USER_AGENT) -> str:
+    """Text of a stranger's, cut, with everything escaped that a terminal or a spreadsheet would act on."""
+    shown = (char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text[:limit])
+    return "".join(shown)[:limit]
+
+
 @dataclass(slots=True, eq=False)
 class Origin:
-    """Where a call comes from; without a request it is the operator's own hand.
+    """Where a call comes from; without a request it is the operator's own hand. Its texts are `visible`.
 
     `written`: a record of it is part of the transaction that changed something. `noted`: a record is on its way.
     So whoever sees a request off knows whether the log has it. `claim` is the digest of its idempotency key, if it

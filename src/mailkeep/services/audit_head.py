@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -12,7 +13,15 @@ from mailkeep.storage.audit_seals import Seal
 
 
 def write_head(path: Path, seal: Seal) -> None:
-    """Replace the file in one step."""
+    """Replace the file in one step, unless it knows a later head. Raises ConfigurationError when it is damaged."""
+    with path.with_name(f"{path.name}.lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = read_head(path)
+        if known is None or known.seq < seal.seq:
+            _replace(path, seal)
+
+
+def _replace(path: Path, seal: Seal) -> None:
     fresh = path.with_name(f"{path.name}.{new_id()}")
     with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
         json.dump({"seq": seal.seq, "audit_id": seal.audit_id, "hash": seal.hash}, file)

@@ -8,21 +8,19 @@ whoever takes records and links off the end of both tables is found by that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from mailkeep.domain.audit_signing import FIRST, AuditSigner
-from mailkeep.domain.clock import Clock
-from mailkeep.domain.ids import lowest_id
+from mailkeep.domain.ids import lowest_id, moment_of
 from mailkeep.errors import Unavailable
 from mailkeep.services.audit_head import write_head
-from mailkeep.storage import audit_seals
+from mailkeep.storage import audit_log, audit_seals
 from mailkeep.storage.audit_seals import Seal
 from mailkeep.storage.database import Database
 
@@ -30,27 +28,29 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 AT_ONCE: Final = 1_000
 SEAL_EVERY_S: Final = 60
-# Records come in the order of their ids but for clocks that differ and transactions that take long. The first round
-# looks at the whole log.
+# Records come in the order of their ids but for clocks that differ and transactions that take long. What is later than
+# that is found once a day, when the whole log is looked through.
 LATE: Final = timedelta(hours=1)
+ROUNDS_A_DAY: Final = 24 * 3600 // SEAL_EVERY_S
 
 
 class AuditSealing:
     """Seals what is not sealed yet. Any number of processes may: they take turns."""
 
-    def __init__(self, database: Database, signer: AuditSigner, *, head_path: Path, clock: Clock) -> None:
+    def __init__(self, database: Database, signer: AuditSigner, *, head_path: Path) -> None:
         self._database = database
         self._signer = signer
         self._head_path = head_path
-        self._clock = clock
-        self._since = ""
 
-    async def seal(self) -> int:
-        """Seal all there is; returns how many records. Raises DatabaseUnavailable."""
-        count, since = 0, lowest_id(self._clock() - LATE)
-        while done := await self._seal_some():
-            count += done
-        self._since = since
+    async def seal(self, *, everything: bool = True) -> int:
+        """Seal what is not sealed; returns how many records. `everything`: look through the whole log for it.
+
+        Raises DatabaseUnavailable, ConfigurationError when the head's file is damaged.
+        """
+        count, after = 0, "" if everything else await self._where_to_begin()
+        while page := await self._page(after):
+            after = page[-1][0]
+            count += await self._seal_some(page)
         return count
 
     @asynccontextmanager
@@ -64,25 +64,46 @@ class AuditSealing:
             await asyncio.gather(sealer, return_exceptions=True)
 
     async def _run(self) -> None:
-        while True:
+        for count in range(10**9):
             await asyncio.sleep(SEAL_EVERY_S)
             try:
-                if count := await self.seal():
-                    log.info("audit.sealed", records=count)
-            except (Unavailable, SQLAlchemyError) as error:
+                if sealed := await self.seal(everything=count % ROUNDS_A_DAY == 0):
+                    log.info("audit.sealed", records=sealed)
+            except Unavailable as error:
                 log.warning("audit.not_sealed", reason=type(error).__name__)
+            except Exception:  # a log that is no longer sealed must not go unnoticed, nor end with one bad minute
+                log.exception("audit.sealing_failed")
 
-    async def _seal_some(self) -> int:
+    async def _where_to_begin(self) -> str:
+        async with self._database.read() as connection:
+            last = await audit_seals.last(connection)
+        return "" if last is None else lowest_id(moment_of(last.audit_id) - LATE)
+
+    async def _page(self, after: str) -> Sequence[tuple[str, str]]:
+        """Id and code of the records after an id, in the order of their ids."""
+        async with self._database.read() as connection:
+            return await audit_log.codes_after(connection, after, limit=AT_ONCE)
+
+    async def _seal_some(self, page: Sequence[tuple[str, str]]) -> int:
+        """Of these, those that are not sealed. Nobody else is kept waiting while they are looked for."""
+        ids = [audit_id for audit_id, _ in page]
+        async with self._database.read() as connection:
+            if len(await audit_seals.sealed(connection, ids)) == len(ids):
+                return 0
         async with self._database.write() as connection:
             await audit_seals.lock(connection)
-            previous = await audit_seals.last(connection) or Seal(0, "", FIRST)
-            links = []
-            for audit_id, mac in await audit_seals.unsealed(connection, since=self._since, limit=AT_ONCE):
-                seq = previous.seq + 1
-                previous = Seal(seq, audit_id, self._signer.seal(previous.hash, seq, audit_id, mac))
-                links.append(previous)
+            sealed = await audit_seals.sealed(connection, ids)
+            links = self._links(await audit_seals.last(connection), [each for each in page if each[0] not in sealed])
             if links:
                 await audit_seals.add_all(connection, links)
         if links:
-            await asyncio.to_thread(write_head, self._head_path, previous)
+            await asyncio.to_thread(write_head, self._head_path, links[-1])
         return len(links)
+
+    def _links(self, last: Seal | None, records: Sequence[tuple[str, str]]) -> list[Seal]:
+        previous, links = last or Seal(0, "", FIRST), list[Seal]()
+        for audit_id, mac in records:
+            seq = previous.seq + 1
+            previous = Seal(seq, audit_id, self._signer.seal(previous.hash, seq, audit_id, mac))
+            links.append(previous)
+        return links

@@ -11,7 +11,10 @@ from typing import Final
 
 from mailkeep.domain.audit import DONE
 from mailkeep.domain.audit_signing import FIRST, AuditSigner, SignedRecord, place_hash
+from mailkeep.domain.clock import Clock
+from mailkeep.domain.ids import lowest_id
 from mailkeep.services.audit_head import read_head
+from mailkeep.services.audit_sealing import LATE
 from mailkeep.storage import audit_log, audit_seals
 from mailkeep.storage.audit_seals import Seal
 from mailkeep.storage.database import Database
@@ -41,10 +44,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was looked at, and the first fault; None: the log is whole."""
+    """What was looked at, and the first fault; None: the log is whole.
+
+    `late`: how many of the unsealed ones have been so for longer than it takes. `has_head`: whether the head of the
+    chain was known from outside of the database; otherwise nothing can be said of its end.
+    """
 
     sealed: int
     unsealed: int
+    late: int
+    has_head: bool
     finding: Finding | None
 
 
@@ -57,35 +66,39 @@ class _Found(Exception):
 class AuditVerifying:
     """Reads the whole log, a page at a time."""
 
-    def __init__(self, database: Database, signer: AuditSigner, *, head_path: Path) -> None:
+    def __init__(self, database: Database, signer: AuditSigner, *, head_path: Path, clock: Clock) -> None:
         self._database = database
         self._signer = signer
         self._head_path = head_path
+        self._clock = clock
 
     async def verify(self, progress: Callable[[int], None]) -> Verdict:
         """`progress` is told how many records have been looked at. Raises DatabaseUnavailable, ConfigurationError."""
         head = await asyncio.to_thread(read_head, self._head_path)
-        return await _Verification(self._database, self._signer, progress).verify(head)
+        return await _Verification(self._database, self._signer, progress, clock=self._clock).verify(head)
 
 
 class _Verification:
-    def __init__(self, database: Database, signer: AuditSigner, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self, database: Database, signer: AuditSigner, progress: Callable[[int], None], *, clock: Clock
+    ) -> None:
         self._database = database
         self._signer = signer
+        self._clock = clock
         self._progress = progress
-        self._erased: set[str] = set()
         self._without_place: dict[str, Finding] = {}
-        self._sealed = self._unsealed = 0
+        self._sealed = self._unsealed = self._late = 0
 
     async def verify(self, head: Seal | None) -> Verdict:
         """`head`: what was noted outside of the database when it was last sealed."""
+        finding: Finding | None = None
         try:
             await self._verify_chain(head)
             await self._verify_unsealed()
-            self._verify_erasures()
+            await self._verify_erasures()
         except _Found as found:
-            return Verdict(self._sealed, self._unsealed, found.finding)
-        return Verdict(self._sealed, self._unsealed, None)
+            finding = found.finding
+        return Verdict(self._sealed, self._unsealed, self._late, head is not None, finding)
 
     async def _verify_chain(self, head: Seal | None) -> None:
         previous = Seal(0, "", FIRST)
@@ -115,15 +128,13 @@ class _Verification:
         record = signed.record
         if signed.mac != self._signer.mac(record, signed.place_sha256):
             raise _Found(Finding(Fault.CHANGED, record.id, seq))
-        if record.action == ERASED_BY and record.outcome == DONE and record.account_id is not None:
-            self._erased.add(record.account_id)
         if record.place is None:
             self._without_place.setdefault(record.account_id or "", Finding(Fault.PLACE_MISSING, record.id, seq))
         elif place_hash(signed.salt, record.place) != signed.place_sha256:
             raise _Found(Finding(Fault.PLACE_CHANGED, record.id, seq))
 
     async def _verify_unsealed(self) -> None:
-        after = ""
+        after, old = "", lowest_id(self._clock() - LATE)
         while ids := await self._ids(after):
             async with self._database.read() as connection:
                 sealed = await audit_seals.sealed(connection, ids)
@@ -131,12 +142,21 @@ class _Verification:
             for signed in records.values():
                 self._verify_record(signed, 0)
                 self._unsealed += 1
+                self._late += signed.record.id < old
             after = ids[-1]
 
-    def _verify_erasures(self) -> None:
+    async def _verify_erasures(self) -> None:
         for account_id, finding in self._without_place.items():
-            if account_id not in self._erased:
+            if not await self._is_deleted(account_id):
                 raise _Found(finding)
+
+    async def _is_deleted(self, account_id: str) -> bool:
+        async with self._database.read() as connection:
+            deletions = await audit_log.of_action(connection, account_id, ERASED_BY)
+        return any(
+            signed.record.outcome == DONE and signed.mac == self._signer.mac(signed.record, signed.place_sha256)
+            for signed in deletions
+        )
 
     async def _links(self, after: int) -> list[Seal]:
         async with self._database.read() as connection:
@@ -144,7 +164,7 @@ class _Verification:
 
     async def _ids(self, after: str) -> list[str]:
         async with self._database.read() as connection:
-            return await audit_log.ids_after(connection, after, limit=AT_ONCE)
+            return [audit_id for audit_id, _ in await audit_log.codes_after(connection, after, limit=AT_ONCE)]
 
     async def _records(self, ids: list[str]) -> dict[str, SignedRecord]:
         async with self._database.read() as connection:

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from sqlalchemy import Row, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.audit import ActorKind, AuditQuery, AuditRecord, Place
 from mailkeep.domain.audit_signing import SignedRecord
+from mailkeep.domain.ids import lowest_id
 from mailkeep.storage import accounts
 from mailkeep.storage.schema import audit_log, audit_places
+
+# An id is made a moment before or after its record's time is taken.
+APART: Final = timedelta(minutes=1)
 
 
 async def add_all(connection: AsyncConnection, batch: Sequence[SignedRecord]) -> None:
@@ -52,10 +57,17 @@ async def of_ids(connection: AsyncConnection, ids: Collection[str]) -> dict[str,
     return {row.id: _signed(row) for row in rows}
 
 
-async def ids_after(connection: AsyncConnection, after: str, *, limit: int) -> list[str]:
-    """In the order of the ids."""
-    query = select(audit_log.c.id).where(audit_log.c.id > after).order_by(audit_log.c.id).limit(limit)
-    return list((await connection.execute(query)).scalars())
+async def codes_after(connection: AsyncConnection, after: str, *, limit: int) -> list[tuple[str, str]]:
+    """Id and code of the records after an id, in the order of the ids."""
+    columns = audit_log.c.id, audit_log.c.mac
+    query = select(*columns).where(audit_log.c.id > after).order_by(audit_log.c.id).limit(limit)
+    return [(row.id, row.mac) for row in await connection.execute(query)]
+
+
+async def of_action(connection: AsyncConnection, account_id: str, action: str) -> list[SignedRecord]:
+    """All records of one deed, as they are stored, to be checked."""
+    query = _records().where(audit_log.c.account_id == account_id, audit_log.c.action == action)
+    return [_signed(row) for row in await connection.execute(query)]
 
 
 def _records() -> Any:
@@ -72,10 +84,11 @@ def _conditions(query: AuditQuery) -> list[Any]:
         (columns.resource, query.resource),
     )
     conditions = [column == value for column, value in same if value is not None]
+    # Ids grow with time, and are what the index is ordered by.
     if query.since is not None:
-        conditions.append(columns.at >= query.since)
+        conditions += [columns.at >= query.since, columns.id >= lowest_id(query.since - APART)]
     if query.until is not None:
-        conditions.append(columns.at < query.until)
+        conditions += [columns.at < query.until, columns.id < lowest_id(query.until + APART)]
     if query.before is not None:
         conditions.append(columns.id < query.before)
     return conditions

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mailkeep.storage.schema import audit_log, audit_seals, counters
+from mailkeep.storage.schema import audit_seals, counters
 
 COUNTER = "audit_seals"
 
@@ -36,18 +36,6 @@ async def after(connection: AsyncConnection, seq: int, *, limit: int) -> list[Se
     """In their order."""
     query = select(audit_seals).where(audit_seals.c.seq > seq).order_by(audit_seals.c.seq).limit(limit)
     return [Seal(row.seq, row.audit_id, row.hash) for row in await connection.execute(query)]
-
-
-async def unsealed(connection: AsyncConnection, *, since: str, limit: int) -> list[tuple[str, str]]:
-    """Id and code of records from the id `since` on that no link names, in the order of their ids."""
-    query = (
-        select(audit_log.c.id, audit_log.c.mac)
-        .outerjoin(audit_seals, audit_seals.c.audit_id == audit_log.c.id)
-        .where(audit_log.c.id >= since, audit_seals.c.audit_id.is_(None))
-        .order_by(audit_log.c.id)
-        .limit(limit)
-    )
-    return [(row.id, row.mac) for row in await connection.execute(query)]
 
 
 async def sealed(connection: AsyncConnection, ids: Collection[str]) -> set[str]:

@@ -84,6 +84,8 @@ class Database:
                 finally:
                     # The time may be over already, and the way back into the pool asks the engine once more.
                     async with asyncio.timeout(self._timeout_s):
+                        if self.dialect == "sqlite" and limit.expired():
+                            await _interrupt(connection)
                         await connection.close()
 
     @asynccontextmanager
@@ -96,6 +98,13 @@ class Database:
             yield
         finally:
             self._slots.release()
+
+
+async def _interrupt(connection: AsyncConnection) -> None:
+    """End the statement under way, which would keep its lock for as long as it lasts; nobody waits for it any more."""
+    raw = await connection.get_raw_connection()
+    if raw.driver_connection is not None:
+        await raw.driver_connection.interrupt()
 
 
 @asynccontextmanager
