@@ -17,6 +17,7 @@ from mailkeep_api.edge import edge
 from mailkeep_api.headers import secure_headers
 from mailkeep_api.internal import recipients, refusals
 from mailkeep_api.keys import CORE, OPENAPI, SETTINGS, STOPPING
+from mailkeep_api.noting import note_stream
 from mailkeep_api.rates.admission import open_admission, say_standing
 from mailkeep_api.routes import (
     account,
@@ -62,6 +63,7 @@ def create_app(core: Core, settings: Settings) -> web.Application:
     app[OPENAPI] = json.dumps(openapi_document(ROUTES, server_url=settings.public_url)).encode()
     app.on_response_prepare.append(secure_headers(https=settings.public_url.startswith("https://")))
     app.on_response_prepare.append(say_standing)
+    app.on_response_prepare.append(note_stream)
     app.on_response_prepare.append(say_allowed)
     app.cleanup_ctx.append(open_admission)
     app.on_shutdown.append(_say_that_we_stop)

@@ -25,5 +25,6 @@ PAGE_ERROR: Final[web.AppKey[PageError]] = web.AppKey("page_error")
 OPENAPI: Final = web.AppKey("openapi", bytes)
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)
+ACTION: Final = web.RequestKey("action", str)  # what the audit log calls what is being done
 ORIGIN: Final = web.RequestKey("origin", Origin)
 ACTOR: Final = web.RequestKey("actor", Actor)

@@ -5,6 +5,7 @@ A change is recorded by whoever makes it, in its own transaction (`mailkeep.serv
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable
 from typing import Final
@@ -14,9 +15,11 @@ from aiohttp import web
 from mailkeep.domain.audit import DONE
 from mailkeep.domain.scope import Actor
 from mailkeep_api.auth import nobody
-from mailkeep_api.keys import ACTOR, CORE, ORIGIN
+from mailkeep_api.idempotency import REPLAYED_HEADER
+from mailkeep_api.keys import ACTION, ACTOR, CORE, ORIGIN
 from mailkeep_api.problems import problem_of
 
+REPLAYED: Final = "replayed"
 CLIENT_LEFT: Final = "client-left"  # some of it went out
 _READING: Final = frozenset({"GET", "HEAD"})
 _ID: Final = re.compile(r"[A-Za-z0-9_\-]{1,64}")
@@ -26,9 +29,11 @@ async def noted(
     request: web.Request, action: str, answer: Awaitable[web.StreamResponse], *, quiet: bool
 ) -> web.StreamResponse:
     """The answer, and a record of it. `quiet`: when all went well there is nothing to record."""
+    if not quiet:
+        request[ACTION] = action
     try:
         response = await answer
-    except ConnectionError:
+    except (ConnectionError, asyncio.CancelledError):
         await _note(request, action, outcome=CLIENT_LEFT)
         raise
     except Exception as error:
@@ -37,8 +42,15 @@ async def noted(
     if response.status >= 400:  # a form that is shown again
         await _note(request, action, outcome=f"http-{response.status}")
     elif not quiet and not _is_written(request):
-        await _note(request, action, outcome=DONE)
+        await _note(request, action, outcome=REPLAYED if REPLAYED_HEADER in response.headers else DONE)
     return response
+
+
+async def note_stream(request: web.Request, response: web.StreamResponse) -> None:
+    """A signal for `on_response_prepare`: what is streamed is recorded when it begins, for it may last."""
+    action = request.get(ACTION)
+    if action is not None and not isinstance(response, web.Response) and response.status < 400:
+        await _note(request, action, outcome=DONE)
 
 
 def _is_written(request: web.Request) -> bool:

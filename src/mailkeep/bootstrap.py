@@ -159,7 +159,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 refusals=Refusals(database, tier_of=settings.tier, clock=clock),
                 ingest=ingest,
                 indexer=indexer,
-                administration=Administration(database, trail, hints, settings),
+                administration=Administration(database, trail, hints, settings, clock=clock),
                 incident=Incident(database, trail, clock=clock),
                 audit=AuditView(database),
                 trail=trail,

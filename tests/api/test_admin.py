@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from api.world import Customer, World, open_world, settings_in
+from api.world import PASSWORD, Customer, World, open_world, settings_in
 from mailkeep.domain.scope import Scope, operator
 from mailkeep_cli.main import app
 
@@ -37,8 +37,12 @@ async def test_an_account_is_found_suspended_and_let_go_on(
     changed = await world.ask("PATCH", path, admin, json={"status": "suspended"})
     assert (changed.json["status"], changed.json["tier"]) == ("suspended", "free")
     assert (await world.ask("GET", "/api/v1/account", ada)).is_problem(401, "not-authenticated")
+    credentials = {"email": ada.email, "password": PASSWORD}
+    refused = await world.ask("POST", "/api/v1/auth/login", json=credentials)
+    assert refused.is_problem(401, "not-authenticated")
     assert (await world.ask("PATCH", path, admin, json={"status": "active", "tier": "paid"})).status == 200
-    assert (await world.ask("GET", "/api/v1/account", ada)).json["tier"] == "paid"
+    token = (await world.ask("POST", "/api/v1/auth/login", json=credentials)).json["token"]
+    assert (await world.ask("GET", "/api/v1/account", token)).json["tier"] == "paid"
     assert (await world.ask("GET", path, admin)).json["tier"] == "paid"
     for body in ({"tier": "golden"}, {"tier": None}, {"status": "gone"}, {"id": "x"}, {"storage_bytes": 0}):
         assert (await world.ask("PATCH", path, admin, json=body)).is_problem(422, "invalid-input"), body
@@ -97,9 +101,9 @@ async def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def work() -> None:
         (entry,) = [json.loads(line) for line in command("account", "list", "--json").splitlines()]
         assert (entry["id"], entry["status"]) == (ada.account_id, "active")
+        assert command("incident", "revoke-sessions", "--all").strip() == "sessions revoked: 1"
         assert "paid  suspended" in command("account", "set", ada.account_id, "--tier", "paid", "--status", "suspended")
         assert ada.email in command("account", "show", ada.account_id)
-        assert command("incident", "revoke-sessions", "--all").strip() == "sessions revoked: 1"
         assert command("incident", "revoke-tokens", "--account", ada.account_id).strip() == "tokens revoked: 0"
         listed = list(csv.DictReader(io.StringIO(command("incident", "affected", "--since", "2020-01-01"))))
         assert [(row["account_id"], row["email"]) for row in listed] == [(ada.account_id, f"'{ada.email}")]

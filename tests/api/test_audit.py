@@ -43,6 +43,8 @@ async def test_every_route_that_fails_leaves_one_record(world: World, ada: Custo
             if answer.status < 400 and route.is_quiet:
                 assert ours == [], name(route)
                 continue
+            if not ours and any(record.action == route.audit and record.actor_id == "" for record in found):
+                continue  # of strangers who fail alike within a minute the first is recorded, and the others counted
             assert [record.action for record in ours] == [route.audit], name(route)
             slug = answer.json["type"].rpartition("/")[2] if answer.status >= 400 else "done"
             assert ours[0].outcome == slug, name(route)

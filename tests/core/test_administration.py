@@ -53,8 +53,13 @@ async def test_a_suspended_account_is_out_at_once_and_told(core: Core, alice: Cu
     (recipient,) = (await core.recipients.changes(POLICY, cursor)).recipients
     assert (recipient.address_id, recipient.active) == (alice.address.id, False)
 
+    with pytest.raises(NotAuthenticated):
+        await core.sessions.open(user)
+
     await core.administration.change(ADMIN, account_of(alice), status=AccountStatus.ACTIVE)
-    assert (await core.sessions.actor(session.token)).account_id == account_of(alice)
+    with pytest.raises(NotAuthenticated):  # what was open does not come alive again
+        await core.sessions.actor(session.token)
+    assert (await core.sessions.actor((await core.sessions.open(user)).token)).account_id == account_of(alice)
     told, _ = await core.audit.list(alice.actor, AuditQuery(action="admin.account_update"))
     assert [(record.actor_kind, record.actor_id, record.detail) for record in told] == [
         (ActorKind.SERVICE, ADMIN.token_id, "tier=free status=active"),

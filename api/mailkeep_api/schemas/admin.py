@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mailkeep.domain.administration import AccountEntry, Totals
-from mailkeep.domain.audit import AuditRecord
+from mailkeep.domain.audit import AuditRecord, Place
 from mailkeep.services.tokens import MAX_NAME
 from mailkeep_api.schemas.audit import AuditListQuery, AuditOut
 from mailkeep_api.schemas.shapes import MAX_PAGE, Id, In, Instant, InstantIn, Out, Query, without_default
@@ -106,7 +106,15 @@ class PlatformAuditOut(AuditOut):
 
     @classmethod
     def of(cls, record: AuditRecord) -> PlatformAuditOut:
-        return cls(**dict(AuditOut.of(record)), account_id=record.account_id)
+        place = record.place or Place("", "")
+        return cls(
+            **{
+                **dict(AuditOut.of(record)),
+                "client_ip": place.client_ip,
+                "user_agent": place.user_agent,
+                "account_id": record.account_id,
+            }
+        )
 
 
 class PlatformAuditList(Out):

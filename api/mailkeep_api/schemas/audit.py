@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mailkeep.domain.audit import AuditQuery, AuditRecord
+from mailkeep.domain.audit import ActorKind, AuditQuery, AuditRecord
 from mailkeep_api.schemas.shapes import MAX_PAGE, Id, Instant, InstantIn, Out, Query
 
 
@@ -46,7 +46,7 @@ class AuditOut(Out):
     """A deed: who (`actor_kind` and id), what (`action`), to which `resource`, how it ended (`outcome`), from where.
 
     `outcome` is `done`, or the last part of the problem's type. What an administrator or an operator did to your
-    account is here too.
+    account is here too, without where they did it from.
     """
 
     id: str
@@ -63,6 +63,7 @@ class AuditOut(Out):
 
     @classmethod
     def of(cls, record: AuditRecord) -> AuditOut:
+        place = record.place if record.actor_kind not in (ActorKind.SERVICE, ActorKind.OPERATOR) else None
         return cls(
             id=record.id,
             at=record.at,
@@ -72,8 +73,8 @@ class AuditOut(Out):
             resource=record.resource,
             detail=record.detail,
             outcome=record.outcome,
-            client_ip=record.place.client_ip if record.place else "",
-            user_agent=record.place.user_agent if record.place else "",
+            client_ip=place.client_ip if place else "",
+            user_agent=place.user_agent if place else "",
             request_id=record.request_id,
         )
 

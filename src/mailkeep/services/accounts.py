@@ -16,7 +16,7 @@ from mailkeep.domain.address import Address, AddressStatus
 from mailkeep.domain.audit import Origin
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.ids import new_id
-from mailkeep.domain.scope import Actor, Scope
+from mailkeep.domain.scope import Actor, Scope, operator
 from mailkeep.errors import Conflict, InvalidInput, NotAllowed, NotAuthenticated
 from mailkeep.services import hints
 from mailkeep.services.audit import AuditTrail
@@ -83,7 +83,10 @@ class Accounts:
 
         Raises InvalidInput as `register` does, RateExceeded when the client has registered too often.
         """
+        async with self._database.read() as connection:
+            await self._lockout.check_registration(connection, origin.client_ip)
         made, password_hash = await self._prepare(email, password, "free")
+        added = False
         async with self._database.write() as connection:
             await self._lockout.count_registration(connection, origin.client_ip)
             taken = await users.by_email(connection, made.user.email)
@@ -94,11 +97,11 @@ class Accounts:
                     await self._add(connection, replace(made, user=user), password_hash, origin)
                     if taken:
                         await savepoint.rollback()
-        if taken:  # its owner may know that somebody tried
+                    added = not taken
+        if not added:  # the owner of a taken one may know that somebody tried
             origin.written = False
-            await self._trail.note(
-                nobody(origin), "account.register", outcome="conflict", account_id=taken[0].account_id
-            )
+            account_id = taken[0].account_id if taken else None
+            await self._trail.note(nobody(origin), "account.register", outcome="conflict", account_id=account_id)
         self._hints.notify(hints.RECIPIENTS)
 
     async def authenticate(self, email: str, password: str, *, origin: Origin | None = None) -> User:
@@ -199,7 +202,10 @@ class Accounts:
         await accounts.add(connection, made.account)
         await users.add(connection, made.user, password_hash=password_hash)
         await addresses.add(connection, made.address, change_seq=await recipients.next_change(connection))
-        await self._trail.write(connection, made.user.acting(origin), "account.register", resource=made.account.id)
+        # Without a request it is the operator who makes the account.
+        actor = operator() if origin is None else made.user.acting(origin)
+        account_id = made.account.id
+        await self._trail.write(connection, actor, "account.register", resource=account_id, account_id=account_id)
 
 
 def nobody(origin: Origin) -> Actor:

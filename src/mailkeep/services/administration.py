@@ -9,20 +9,24 @@ from mailkeep.config import Settings
 from mailkeep.domain.account import AccountStatus
 from mailkeep.domain.administration import AccountEntry, AccountFilter, Totals
 from mailkeep.domain.audit import AuditQuery, AuditRecord
+from mailkeep.domain.clock import Clock
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.errors import ConfigurationError, InvalidInput
 from mailkeep.services import hints
 from mailkeep.services.audit import AuditTrail
 from mailkeep.services.hints import Hints
-from mailkeep.storage import account_directory, accounts, audit_log, recipients
+from mailkeep.storage import account_directory, accounts, audit_log, incidents, recipients
 from mailkeep.storage.database import Database
 
 
 class Administration:
     """For the scope `admin`. Every method raises NotAllowed without it."""
 
-    def __init__(self, database: Database, trail: AuditTrail, hints: Hints, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, trail: AuditTrail, hints: Hints, settings: Settings, *, clock: Clock
+    ) -> None:
         self._database = database
+        self._clock = clock
         self._trail = trail
         self._hints = hints
         self._settings = settings
@@ -33,6 +37,8 @@ class Administration:
         async with self._database.read() as connection:
             found = await account_directory.page(connection, replace(wanted, limit=wanted.limit + 1))
         page = found[: wanted.limit]
+        named = wanted.email is not None or wanted.address is not None
+        await self._note(actor, "admin.account_list", page[0].id if named and page else None)
         return page, page[-1].id if len(found) > wanted.limit else None
 
     async def get(self, actor: Actor, account_id: str) -> AccountEntry:
@@ -40,16 +46,16 @@ class Administration:
         actor.require(Scope.ADMIN)
         async with self._database.read() as connection:
             entry = await account_directory.get(connection, account_id)
-        await self._trail.note(actor, "admin.account_view", resource=account_id, account_id=account_id)
+        await self._note(actor, "admin.account_view", account_id)
         return entry
 
     async def change(
         self, actor: Actor, account_id: str, *, tier: str | None = None, status: AccountStatus | None = None
     ) -> AccountEntry:
-        """Change what is given. A suspended account refuses mail, and nobody can log in to it or use its tokens.
+        """Change what is given. A suspended account refuses mail, its log-ins end, and nobody can use its tokens.
 
-        In force within a second everywhere. Raises NotFound, also for a deleted one; InvalidInput for a tier that is
-        not configured.
+        In force within a second; a tier's rate of API requests within half a minute. Raises NotFound, also for a
+        deleted one; InvalidInput for a tier that is not configured.
         """
         actor.require(Scope.ADMIN)
         self._require_tier(tier)
@@ -58,6 +64,8 @@ class Administration:
             before = await account_directory.get(connection, account_id)
             after = replace(before, tier=tier or before.tier, status=status or before.status)
             await account_directory.change(connection, account_id, tier=after.tier, status=after.status)
+            if after.status is not AccountStatus.ACTIVE:
+                await incidents.revoke_sessions(connection, account_id, now=self._clock())
             await recipients.touch_account(connection, account_id)
             await self._trail.write(
                 connection,
@@ -72,6 +80,7 @@ class Administration:
 
     async def totals(self, actor: Actor) -> Totals:
         actor.require(Scope.ADMIN)
+        await self._note(actor, "admin.stats", None)
         async with self._database.read() as connection:
             return await account_directory.totals(connection)
 
@@ -87,8 +96,13 @@ class Administration:
                 if account_id is None
                 else await audit_log.page(connection, account_id, wanted)
             )
+        await self._note(actor, "admin.audit_list", account_id)
         page = list(found[: query.limit])
         return page, page[-1].id if len(found) > query.limit else None
+
+    async def _note(self, actor: Actor, action: str, account_id: str | None) -> None:
+        """Whoever was looked at is told so in the own audit log."""
+        await self._trail.note(actor, action, resource=account_id or "", account_id=account_id)
 
     def _require_tier(self, tier: str | None) -> None:
         try:

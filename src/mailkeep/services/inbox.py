@@ -172,7 +172,7 @@ class Inbox:
         account_id = actor.owner(Scope.MESSAGES_WRITE)
         read_at = self._clock() if read else None
         marked = 0
-        async for found in self._batches(actor, search):
+        async for found in self._batches(account_id, search):
             async with self._database.write() as connection:
                 now_marked = await messages.set_all_read(connection, account_id, found, read_at=read_at)
                 detail = f"messages={now_marked} {'read' if read else 'unread'}"
@@ -185,16 +185,16 @@ class Inbox:
 
         Returns how many. Raises NotAllowed, and Unavailable when it got stuck on the way: ask again for the rest.
         """
-        actor.require(Scope.MESSAGES_WRITE)
+        account_id = actor.owner(Scope.MESSAGES_WRITE)
         removed = 0
-        async for found in self._batches(actor, search):
+        async for found in self._batches(account_id, search):
             removed += await self._removal.remove(actor, found, action="message.delete_found")
         return removed
 
-    async def _batches(self, actor: Actor, search: Query) -> AsyncIterator[Collection[str]]:
+    async def _batches(self, account_id: str, search: Query) -> AsyncIterator[Collection[str]]:
         """The ids of what a search finds now, some at a time, the newest first."""
-        account_id = actor.owner(Scope.MESSAGES_READ)
-        before: int | None = await self.latest_seq(actor) + 1
+        async with self._database.read() as connection:
+            before: int | None = await accounts.message_seq(connection, account_id) + 1
         while before is not None:
             query = MessageQuery(search=search, before=before, limit=BATCH)
             async with self._database.read() as connection:

@@ -26,17 +26,25 @@ class Incident:
         self._clock = clock
 
     async def revoke_sessions(self, actor: Actor, account_id: str | None) -> int:
-        """End the log-ins of an account, or of all; returns how many. Each account's audit log says it."""
+        """End the log-ins of an account, or of all; returns how many. Each account's audit log says it.
+
+        Raises NotFound.
+        """
         actor.require(Scope.ADMIN)
         async with self._database.write(timeout_s=TIMEOUT_S) as connection:
+            await self._require_account(connection, account_id)
             revoked = await incidents.revoke_sessions(connection, account_id, now=self._clock())
             await self._record(connection, actor, "incident.sessions_revoked", revoked)
         return sum(revoked.values())
 
     async def revoke_tokens(self, actor: Actor, account_id: str | None) -> int:
-        """Revoke the tokens of an account, or of all customers; returns how many. The tokens of services stay."""
+        """Revoke the tokens of an account, or of all customers; returns how many. The tokens of services stay.
+
+        Raises NotFound.
+        """
         actor.require(Scope.ADMIN)
         async with self._database.write(timeout_s=TIMEOUT_S) as connection:
+            await self._require_account(connection, account_id)
             revoked = await incidents.revoke_tokens(connection, account_id, now=self._clock())
             await self._record(connection, actor, "incident.tokens_revoked", revoked)
         return sum(revoked.values())
@@ -47,7 +55,13 @@ class Incident:
         async with self._database.read() as connection:
             found = await incidents.affected(connection, traces)
             owners = await account_directory.owners_of(connection, [each.account_id for each in found])
+        await self._trail.note(actor, "incident.affected", detail=f"accounts={len(found)}")
         return [Notice(each, owners.get(each.account_id, "")) for each in found]
+
+    async def _require_account(self, connection: AsyncConnection, account_id: str | None) -> None:
+        """Raises NotFound: an id that is mistyped must not look like an account without log-ins."""
+        if account_id is not None:
+            await account_directory.get(connection, account_id)
 
     async def _record(self, connection: AsyncConnection, actor: Actor, action: str, revoked: Mapping[str, int]) -> None:
         for account_id, count in revoked.items():

@@ -110,23 +110,38 @@ class Lockout:
             await attempts.remove(connection, attempt.account)
             await attempts.begin(connection, attempt.device, now=now, expires_at=now + DEVICE_KNOWN_FOR)
 
+    async def check_registration(self, connection: AsyncConnection, client_ip: str) -> None:
+        """Raises RateExceeded when the client has had its registrations of the hour: before a password is hashed."""
+        now = self._clock()
+        digest = _registrations_of(client_ip, now)
+        found = await attempts.load(connection, (digest,), now=now)
+        if digest in found and found[digest].count >= self._registrations_per_hour:
+            raise _too_many_registrations(now)
+
     async def count_registration(self, connection: AsyncConnection, client_ip: str) -> None:
         """Count one for the client, within the caller's transaction. Raises RateExceeded beyond the limit an hour."""
         now = self._clock()
-        hour, second = divmod(int(now.timestamp()), HOUR_S)
-        digest = _digest("registration", network_of(client_ip), str(hour))
+        digest = _registrations_of(client_ip, now)
         await attempts.add(
             connection, (digest,), now=now, forget_before=now - 2 * FORGET_AFTER, expires_at=now + FORGET_AFTER
         )
         found = await attempts.load(connection, (digest,), now=now)
         if found[digest].count > self._registrations_per_hour:
-            raise RateExceeded("too many registrations", retry_after_s=HOUR_S - second)
+            raise _too_many_registrations(now)
 
     async def _clean(self) -> None:
         if time.monotonic() - self._expired_at > EXPIRY_EVERY_S:
             self._expired_at = time.monotonic()
             async with self._database.write() as connection:
                 await attempts.remove_expired(connection, now=self._clock(), limit=EXPIRED_AT_ONCE)
+
+
+def _registrations_of(client_ip: str, now: datetime) -> str:
+    return _digest("registration", network_of(client_ip), str(int(now.timestamp()) // HOUR_S))
+
+
+def _too_many_registrations(now: datetime) -> RateExceeded:
+    return RateExceeded("too many registrations", retry_after_s=HOUR_S - int(now.timestamp()) % HOUR_S)
 
 
 def network_of(client_ip: str) -> str:

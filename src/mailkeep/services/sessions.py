@@ -7,7 +7,9 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from mailkeep.domain.account import Role, Session, SessionInfo, User
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mailkeep.domain.account import AccountStatus, Role, Session, SessionInfo, User
 from mailkeep.domain.audit import Origin
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.ids import new_id
@@ -17,7 +19,7 @@ from mailkeep.services.audit import AuditTrail
 from mailkeep.services.last_use import LastUse
 from mailkeep.services.session_keys import SessionKeys
 from mailkeep.services.session_tokens import issue, verified
-from mailkeep.storage import sessions
+from mailkeep.storage import accounts, sessions
 from mailkeep.storage.database import Database
 
 _SCOPES: Final = {
@@ -48,6 +50,7 @@ class Sessions:
         self._clock = clock
 
     async def open(self, user: User, *, origin: Origin | None = None) -> Session:
+        """Log in. Raises NotAuthenticated when the account is suspended or deleted, as for a stranger."""
         now, ring, origin = self._clock(), await self._keys.ring(), origin or Origin()
         info = SessionInfo(
             id=new_id(),
@@ -58,10 +61,19 @@ class Sessions:
             user_agent=origin.user_agent,
         )
         async with self._database.write() as connection:
+            await self._require_active(connection, user)
             await sessions.add(connection, user, info)
             await self._trail.write(connection, user.acting(origin), "session.open", resource=info.id)
         token = issue(ring.signing, user_id=user.id, session_id=info.id, issued_at=now, expires_at=info.expires_at)
         return Session(info.id, token, info.expires_at)
+
+    async def _require_active(self, connection: AsyncConnection, user: User) -> None:
+        try:
+            account = await accounts.get(connection, user.account_id)
+        except NotFound as error:
+            raise NotAuthenticated("the account is gone") from error
+        if account.status is not AccountStatus.ACTIVE:
+            raise NotAuthenticated("the account is not active")
 
     async def actor(self, token: str) -> Actor:
         """Who holds this token. Raises NotAuthenticated when it is forged, over or revoked."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Table, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mailkeep.domain.ids import lowest_id
 from mailkeep.domain.incident import Affected, Traces
+from mailkeep.storage.audit_log import APART
 from mailkeep.storage.schema import api_tokens, audit_log, audit_places, sessions
+
+AT_ONCE: Final = 500
 
 
 async def revoke_sessions(connection: AsyncConnection, account_id: str | None, *, now: datetime) -> dict[str, int]:
@@ -36,6 +41,7 @@ async def affected(connection: AsyncConnection, traces: Traces) -> list[Affected
     query = (
         select(columns.account_id, count.label("records"), first.label("first_at"), last.label("last_at"))
         .where(columns.account_id.is_not(None), columns.at >= traces.since, columns.at < traces.until)
+        .where(columns.id >= lowest_id(traces.since - APART), columns.id < lowest_id(traces.until + APART))
         .group_by(columns.account_id)
         .order_by(columns.account_id)
     )
@@ -53,7 +59,10 @@ async def _revoke(
     connection: AsyncConnection, table: Table, conditions: Sequence[Any], account_id: str | None, *, now: datetime
 ) -> dict[str, int]:
     wanted = [*conditions, table.c.account_id == account_id] if account_id is not None else conditions
-    query = select(table.c.account_id, func.count().label("revoked")).where(*wanted).group_by(table.c.account_id)
-    counts = {row.account_id: int(row.revoked) for row in await connection.execute(query)}
-    await connection.execute(update(table).where(*wanted).values(revoked_at=now))
-    return counts
+    # What is counted is what is revoked: no other transaction opens one in between.
+    query = select(table.c.id, table.c.account_id).where(*wanted).with_for_update()
+    rows = (await connection.execute(query)).all()
+    for at in range(0, len(rows), AT_ONCE):
+        ids = [row.id for row in rows[at : at + AT_ONCE]]
+        await connection.execute(update(table).where(table.c.id.in_(ids)).values(revoked_at=now))
+    return Counter(row.account_id for row in rows)
