@@ -12,6 +12,8 @@ mariadbd mariadb-server
 postfix postfix
 redis-server redis-server
 swaks swaks
+curl curl
+jq jq
 chromium chromium
 clamd clamav-daemon
 strace strace
