@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from aiohttp import web
 
-from mailkeep.domain.audit import MAX_CLIENT_IP, Origin, visible
+from mailkeep.domain.audit import Origin
 from mailkeep_api.keys import REQUEST_ID, SETTINGS
 
 Network = IPv4Network | IPv6Network
@@ -16,8 +16,8 @@ Network = IPv4Network | IPv6Network
 def origin_of(request: web.Request) -> Origin:
     """Where a request comes from, for the audit log."""
     return Origin(
-        client_ip=visible(client_ip(request), limit=MAX_CLIENT_IP),
-        user_agent=visible(request.headers.get("User-Agent", "")),
+        client_ip=client_ip(request),
+        user_agent=request.headers.get("User-Agent", ""),
         request_id=request[REQUEST_ID],
     )
 

@@ -22,7 +22,7 @@ def visible(text: str, *, limit: int = MAX_USER_AGENT) -> str:
 
 @dataclass(slots=True, eq=False)
 class Origin:
-    """Where a call comes from; without a request it is the operator's own hand. Its texts are `visible`.
+    """Where a call comes from; without a request it is the operator's own hand. Its texts are made `visible`.
 
     `written`: a record of it is part of the transaction that changed something. `noted`: a record is on its way.
     So whoever sees a request off knows whether the log has it. `claim` is the digest of its idempotency key, if it
@@ -35,6 +35,10 @@ class Origin:
     written: bool = field(default=False, repr=False)
     noted: bool = field(default=False, repr=False)
     claim: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        self.client_ip = visible(self.client_ip, limit=MAX_CLIENT_IP)
+        self.user_agent = visible(self.user_agent)
 
 
 class ActorKind(StrEnum):
