@@ -22,6 +22,7 @@ from mailkeep.services.group_commit import GroupCommit
 from mailkeep.services.ingest import AcceptedRecipient, Incoming
 from mailkeep.storage.contents import NOT_STORABLE
 from mailkeep.storage.upgrade import upgrade_schema
+from services.daemon import wait_until
 from services.mariadb import MariaDb
 
 MAIL: Final = b"Subject: Hello\r\n\r\nHow are you?\r\n"
@@ -36,7 +37,16 @@ class Freezer:
     server: MariaDb
 
     def freeze(self, *_: object) -> None:
+        """It stands still when this returns: a thread that has a processor of its own goes on for a moment."""
         os.kill(self.server.daemon.pid, signal.SIGSTOP)
+        wait_until(self._stands_still, what="the server does not stop")
+
+    def _stands_still(self) -> bool:
+        states = Path("/proc", str(self.server.daemon.pid), "task").glob("*/stat")
+        try:
+            return all(state.read_text("utf-8").rpartition(")")[2].split()[0] == "T" for state in states)
+        except FileNotFoundError:
+            return False  # a thread ended meanwhile
 
     def thaw(self) -> None:
         os.kill(self.server.daemon.pid, signal.SIGCONT)
