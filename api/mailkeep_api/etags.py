@@ -35,7 +35,7 @@ def conditional(request: web.Request, response: web.Response) -> web.Response:
     """The response with a strong ETag of its body, or 304 in its place when the client has just that."""
     etag = etag_of(response.body if isinstance(response.body, bytes) else b"")
     if request.method in {"GET", "HEAD"} and has_already(request, etag):
-        return not_modified(etag, response)
+        return not_modified(_as_known(request, etag), response)
     response.etag = etag
     return response
 
@@ -43,6 +43,11 @@ def conditional(request: web.Request, response: web.Response) -> web.Response:
 def has_already(request: web.Request, etag: str) -> bool:
     """By the weak comparison of section 8.8.3.2, as section 13.1.2 has it."""
     return any(_plain(known.value) in (etag, "*") for known in request.if_none_match or ())
+
+
+def _as_known(request: web.Request, etag: str) -> str:
+    """The ETag of what the client has: compressed or not, as it would get it again (section 15.4.5)."""
+    return next((known.value for known in request.if_none_match or () if _plain(known.value) == etag), etag)
 
 
 def not_modified(etag: str, response: web.StreamResponse) -> web.Response:
