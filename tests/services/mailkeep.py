@@ -132,9 +132,11 @@ class Mailkeep:
         self.mxd.wait_ready(lambda: accepts_connections(self.lmtp_port))
 
     def start(self) -> None:
-        """The API and mxd, apart."""
-        self.start_api()
-        self.start_mxd()
+        """The API and mxd, apart; both at once, because loading the program is what takes long."""
+        self.api.start()
+        self.mxd.start()
+        self.api.wait_ready(self._api_ready)
+        self.mxd.wait_ready(lambda: accepts_connections(self.lmtp_port))
 
     def start_serve(self) -> None:
         self.serve.start()
