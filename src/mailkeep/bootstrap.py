@@ -120,7 +120,9 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 clock=clock,
             ) as ingest,
         ):
-            accounts = Accounts(database, trail, hints, Passwords(), lockout, settings, clock=clock)
+            accounts = Accounts(
+                database, trail, hints, Passwords(settings.auth.password_cost), lockout, settings, clock=clock
+            )
             removal = BlobRemoval(database, blobs)
             purge = AccountPurge(database, removal, clock=clock)
             inbox = Inbox(

@@ -317,6 +317,11 @@ class Mail(Section):
 class Auth(Section):
     """[auth]: log-ins."""
 
+    password_cost: Literal["high", "least"] = Field(
+        default="high",
+        description="what hashing a password takes, with argon2id: high, 64 MiB and tens of milliseconds (RFC 9106); "
+        "least, 19 MiB (OWASP's minimum), for small machines",
+    )
     session_hours: int = Field(default=24, gt=0, description="how long a log-in lasts")
     secret: SecretStr | None = Field(
         default=None,

@@ -122,7 +122,8 @@ def settings_in(directory: Path, **sections: Any) -> Settings:
     http = {"public_requests_per_minute": 1_000_000, **sections.pop("http", {})}
     tiers = sections.pop("tiers", {})
     tiers = {**tiers, "free": {"api_requests_per_minute": 1_000_000, **tiers.get("free", {})}}
-    return Settings.model_validate({"data_dir": directory, "http": http, "tiers": tiers, **sections})
+    auth = {"password_cost": "least", **sections.pop("auth", {})}
+    return Settings.model_validate({"data_dir": directory, "http": http, "tiers": tiers, "auth": auth, **sections})
 
 
 @asynccontextmanager

@@ -53,7 +53,10 @@ class Customer:
 
 
 def settings_for(directory: Path, database_url: str = "", **sections: Any) -> Settings:
-    return Settings.model_validate({"data_dir": directory / "data", "database": {"url": database_url}, **sections})
+    auth = {"password_cost": "least", **sections.pop("auth", {})}
+    return Settings.model_validate(
+        {"data_dir": directory / "data", "database": {"url": database_url}, "auth": auth, **sections}
+    )
 
 
 @pytest.fixture

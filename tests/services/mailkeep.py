@@ -65,6 +65,7 @@ class Mailkeep:
             "MAILKEEP_POLICY__LISTEN": f"127.0.0.1:{self.policy_port}",
             "MAILKEEP_RECIPIENTS__API_URL": self.url,
             "MAILKEEP_MAIL__DOMAIN": DOMAIN,
+            "MAILKEEP_AUTH__PASSWORD_COST": "least",
             "MAILKEEP_LOG__FORMAT": "json",
             **(settings or {}),
         }

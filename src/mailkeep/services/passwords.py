@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -13,6 +13,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from mailkeep.errors import InvalidInput, Unavailable
 from mailkeep.services.common_passwords import COMMON
 
+Cost = Literal["high", "least"]
 MIN_LENGTH: Final = 12
 MAX_BYTES: Final = 1024
 # Each hash takes 64 MiB for some tens of milliseconds: more at once would be a way to hurt us.
@@ -21,11 +22,16 @@ MAX_PARALLEL: Final = 4
 MAX_WAITING: Final = 64
 
 
-class Hasher:
-    """Argon2id with argon2-cffi's defaults (RFC 9106's second profile), above OWASP's minimum; in threads."""
+def argon2(cost: Cost) -> PasswordHasher:
+    """`high`: RFC 9106's second profile; `least`: OWASP's minimum. A log-in renews what was hashed with the other."""
+    return PasswordHasher() if cost == "high" else PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+
+class Hasher:
+    """Argon2id, in threads."""
+
+    def __init__(self, cost: Cost) -> None:
+        self._hasher = argon2(cost)
         # Verified when the user is unknown, so that the answer takes as long as for a known one.
         self._decoy: str | None = None
 
@@ -53,8 +59,8 @@ class Hasher:
 class Passwords:
     """Gives turns at the hasher."""
 
-    def __init__(self) -> None:
-        self._hasher = Hasher()
+    def __init__(self, cost: Cost) -> None:
+        self._hasher = Hasher(cost)
         self._room = asyncio.Semaphore(MAX_PARALLEL)
         self._waiting = 0
 
