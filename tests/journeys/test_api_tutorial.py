@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from services.mailkeep import COMMAND, PASSWORD, Mailkeep
 from services.required import required_program
 
@@ -65,6 +67,7 @@ def script(found: list[Step], values: dict[str, str]) -> str:
     return f"set -eu\n{ours}{rest.replace('127.0.0.1:8025', values['smtp'])}"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_tutorial(mailkeep: Mailkeep, tmp_path: Path) -> None:
     for program in ("curl", "jq"):
         required_program(program)
