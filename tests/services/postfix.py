@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -190,7 +190,8 @@ class Postfix:
                 return True
             if time.monotonic() - asked_at > FLUSH_AFTER_S:
                 asked_at = time.monotonic()
-                self.flush()
+                with suppress(subprocess.CalledProcessError):  # its queue manager is busy: later then
+                    self.flush()
             return False
 
         wait_until(is_empty, what="Postfix still holds mail", timeout_s=timeout_s)
