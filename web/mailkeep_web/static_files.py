@@ -11,6 +11,13 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
+STYLE_SHEET: Final = "mailkeep.css"
+# The style sheet is these files of `styles/`, one after the other: later rules win over earlier ones.
+STYLES: Final = (
+    "tokens", "elements", "bar", "forms", "columns", "landing",
+    "inbox", "message", "structure", "hops", "panes",
+    "addresses", "reference", "media",
+)  # fmt: skip
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -32,15 +39,17 @@ class StaticFile:
 
 
 class StaticFiles:
-    """Every file of the static directory, in memory: a name that is not there cannot lead anywhere else."""
+    """The style sheet and every file of the static directory, in memory: a name that is not there cannot lead anywhere else."""
 
     def __init__(self, files: Mapping[str, StaticFile]) -> None:
         self._files = files
 
     @classmethod
     def load(cls) -> StaticFiles:
-        directory = resources.files("mailkeep_web") / "static"
-        return cls({entry.name: _static_file(entry.name, entry.read_bytes()) for entry in directory.iterdir()})
+        package = resources.files("mailkeep_web")
+        contents = {entry.name: entry.read_bytes() for entry in (package / "static").iterdir()}
+        contents[STYLE_SHEET] = b"\n".join((package / "styles" / f"{name}.css").read_bytes() for name in STYLES)
+        return cls({name: _static_file(name, content) for name, content in contents.items()})
 
     def url(self, name: str) -> str:
         """Where browsers find a file; the address changes with the content."""
