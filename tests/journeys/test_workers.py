@@ -14,7 +14,7 @@ import pytest
 from mailkeep.errors import ConfigurationError
 from mailkeep_mxd.binding import require_shareable
 from services.api import ApiClient
-from services.daemon import free_port, wait_until
+from services.daemon import wait_until
 from services.lmtp import lmtp_client
 from services.mailkeep import Customer, Mailkeep, installed_mailkeep, wait_for_recipient
 from services.processes import children, is_alive
@@ -157,7 +157,7 @@ def fresh(tmp_path: Path) -> Iterator[Mailkeep]:
     ("name", "value", "says"),
     [
         ("MAILKEEP_LMTP__LISTEN", "unix:/tmp/lmtp", "unix socket"),
-        ("MAILKEEP_DATABASE__URL", f"mysql+aiomysql://u:p@127.0.0.1:{free_port()}/m", "database"),
+        ("MAILKEEP_DATABASE__URL", "mysql+aiomysql://u:p@127.0.0.1:1/m", "database"),
     ],
 )
 def test_what_no_worker_can_start_with_is_said_once(fresh: Mailkeep, name: str, value: str, says: str) -> None:

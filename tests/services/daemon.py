@@ -49,9 +49,12 @@ def free_port() -> int:
     """A TCP port of the loopback interface that nobody listens on.
 
     Below the range that the kernel gives to clients: otherwise a client could hold the port when a killed server
-    wants it back, or, while nobody listens, be connected to itself.
+    wants it back, or, while nobody listens, be connected to itself. Each worker of pytest-xdist has ports of its own,
+    since a port is free until the server that it is for has started.
     """
-    for port in random.sample(PORTS, len(PORTS)):
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = PORTS[worker :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+    for port in random.sample(own, len(own)):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
