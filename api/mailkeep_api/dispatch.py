@@ -5,10 +5,9 @@ This is the one place where the API decides whether a caller may do something at
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -20,6 +19,7 @@ from mailkeep_api.body import read_json
 from mailkeep_api.compression import compressed
 from mailkeep_api.etags import conditional, json_body
 from mailkeep_api.idempotency import answered_once
+from mailkeep_api.ids import is_id
 from mailkeep_api.keys import CORE, SETTINGS
 from mailkeep_api.noting import noted
 from mailkeep_api.problems import CHALLENGE, NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE, RequestProblem
@@ -27,8 +27,6 @@ from mailkeep_api.rates.admission import admit
 from mailkeep_api.routing import OWNER, PUBLIC, Access, Call, Raw, Route
 from mailkeep_api.time_limit import in_time
 from mailkeep_api.validation import validate, validate_query
-
-_ID: Final = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 
 
 def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -94,7 +92,7 @@ async def _arguments(request: web.Request, route: Route) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for name in route.path_parameters:
         arguments[name] = request.match_info[name]
-        if not _ID.fullmatch(request.match_info[name]):
+        if not is_id(request.match_info[name]):
             raise NotFound(name)
     if route.query is not None:
         arguments["query"] = validate_query(route.query, request.query)

@@ -14,6 +14,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from mailkeep.errors import PreconditionFailed
+from mailkeep_api.routing import READING
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ def etag_of(body: bytes) -> str:
 def conditional(request: web.Request, response: web.Response) -> web.Response:
     """The response with a strong ETag of its body, or 304 in its place when the client has just that."""
     etag = etag_of(response.body if isinstance(response.body, bytes) else b"")
-    if request.method in {"GET", "HEAD"} and has_already(request, etag):
+    if request.method in READING and has_already(request, etag):
         return not_modified(_as_known(request, etag), response)
     response.etag = etag
     return response

@@ -6,7 +6,6 @@ A change is recorded by whoever makes it, in its own transaction (`mailkeep.serv
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable
 from typing import Final
 
@@ -16,13 +15,13 @@ from mailkeep.domain.audit import DONE
 from mailkeep.domain.scope import Actor
 from mailkeep_api.auth import nobody
 from mailkeep_api.idempotency import REPLAYED_HEADER
+from mailkeep_api.ids import is_id
 from mailkeep_api.keys import ACTION, ACTOR, CORE, ORIGIN
 from mailkeep_api.problems import problem_of
+from mailkeep_api.routing import READING
 
 REPLAYED: Final = "replayed"
 CLIENT_LEFT: Final = "client-left"  # some of it went out
-_READING: Final = frozenset({"GET", "HEAD"})
-_ID: Final = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 
 
 async def noted(
@@ -55,7 +54,7 @@ async def note_stream(request: web.Request, response: web.StreamResponse) -> Non
 
 def _is_written(request: web.Request) -> bool:
     """Whether a change has brought its record. Reading is recorded also where it marks something as read."""
-    return request[ORIGIN].written and request.method not in _READING
+    return request[ORIGIN].written and request.method not in READING
 
 
 async def _note(request: web.Request, action: str, *, outcome: str) -> None:
@@ -74,5 +73,5 @@ def _outcome(error: Exception) -> str:
 
 def _resource(request: web.Request) -> str:
     """The last id in the path: what the request is about."""
-    ids = [value for value in request.match_info.values() if _ID.fullmatch(value)]
+    ids = [value for value in request.match_info.values() if is_id(value)]
     return ids[-1] if ids else ""

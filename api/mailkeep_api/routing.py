@@ -31,6 +31,7 @@ class Access(Enum):
 PUBLIC: Final = Access.PUBLIC
 SESSION: Final = Access.SESSION
 OWNER: Final = Access.OWNER
+READING: Final = frozenset({"GET", "HEAD"})  # methods that change nothing
 
 
 @dataclass(frozen=True, slots=True)

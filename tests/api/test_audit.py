@@ -7,6 +7,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,10 +18,10 @@ from mailkeep.storage import audit_log
 from mailkeep_api.app import ROUTES
 
 
-async def all_records(world: World, **query: object) -> list[AuditRecord]:
+async def all_records(world: World, **query: Any) -> list[AuditRecord]:
     await world.core.trail.flush()
     async with world.core.database.read() as connection:
-        return await audit_log.platform_page(connection, AuditQuery(limit=1000, **query))  # type: ignore[arg-type]
+        return await audit_log.platform_page(connection, AuditQuery(limit=1000, **query))
 
 
 async def soon(world: World, action: str) -> list[AuditRecord]:

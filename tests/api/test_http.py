@@ -68,7 +68,7 @@ class Patience(Query):
 
 
 @slow_routes.get("", scope=PUBLIC, audit="slow.view", query=Patience, returns=StatusOut)
-async def get_slow(call: Call, query: Patience) -> StatusOut:  # noqa: ARG001
+async def get_slow(call: Call, query: Patience) -> StatusOut:  # noqa: ARG001  every handler takes its call
     await asyncio.sleep(0.5)
     return StatusOut()
 

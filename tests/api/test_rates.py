@@ -10,8 +10,8 @@ import pytest
 
 from api.world import Answer, Customer, World, fresh_core, open_world, settings_in, world_of
 from mailkeep.domain.audit import AuditQuery
+from mailkeep.domain.client import network_of
 from mailkeep_api.app import create_app
-from mailkeep_api.rates.admission import network_of
 from mailkeep_api.rates.window import SlidingMinute
 from services.redis import Redis
 

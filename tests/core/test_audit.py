@@ -247,7 +247,7 @@ def test_what_strangers_did_is_counted() -> None:
         request_id="",
         place=Place("192.0.2.1", ""),
     )
-    now = utc_now().replace(second=0)
+    now = record.at
     assert list(tally.over(now)) == []
     assert [tally.is_first(record) for _ in range(5)] == [True, False, False, False, False]
     assert list(tally.over(now)) == []

@@ -49,7 +49,7 @@ async def test_killed_while_it_is_emptied(
     running.api.kill()
     assert 0 < left < count, "it was over before it was killed: more mail is needed"
     running.start_api()
-    while await _count(database_url):  # noqa: ASYNC110
+    while await _count(database_url):  # noqa: ASYNC110  another process is at work
         await asyncio.sleep(0.05)
 
     bob = running.create_customer("bob@customer.test")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
 
 from aiohttp import web
 
@@ -15,8 +13,10 @@ from mailkeep.domain.account import User
 from mailkeep.domain.scope import Actor
 from mailkeep.errors import NotAuthenticated, NotFound
 from mailkeep_api.auth import API_TOKEN_PREFIX, actor_of
+from mailkeep_api.ids import is_id
 from mailkeep_api.keys import ACTOR, ORIGIN
 from mailkeep_api.noting import noted
+from mailkeep_api.routing import READING
 from mailkeep_web.cookies import session_token
 from mailkeep_web.origin import require_same_origin
 from mailkeep_web.visit import MemberVisit, Visit
@@ -24,9 +24,6 @@ from mailkeep_web.visit import MemberVisit, Visit
 PublicHandler = Callable[[Visit], Awaitable[web.StreamResponse]]
 MemberHandler = Callable[[MemberVisit], Awaitable[web.StreamResponse]]
 RequestHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-_READING: Final = frozenset({"GET", "HEAD"})
-_ID: Final = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +74,9 @@ def bind(route: PublicRoute | MemberRoute, core: Core, settings: Settings) -> Re
     """An aiohttp handler that lets nobody in whom the route does not admit."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        if request.method not in _READING:
+        if request.method not in READING:
             require_same_origin(request, settings)
-        if not all(_ID.fullmatch(value) for value in request.match_info.values()):
+        if not all(is_id(value) for value in request.match_info.values()):
             raise NotFound("no id of ours looks like this")
         if isinstance(route, PublicRoute):
             return await route.handler(Visit(request, core, settings))

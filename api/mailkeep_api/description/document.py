@@ -17,6 +17,7 @@ from mailkeep_api import problems
 from mailkeep_api.description import headers
 from mailkeep_api.description.examples import field_example, with_examples
 from mailkeep_api.description.failures import REQUEST_ID, response_of, responses_of
+from mailkeep_api.ids import ID_PATTERN
 from mailkeep_api.routing import PUBLIC, Raw, Route
 
 _Models = Mapping[tuple[Any, JsonSchemaMode], dict[str, Any]]  # a model and its mode → a reference to its schema
@@ -134,7 +135,7 @@ def _operation(route: Route, models: _Models) -> dict[str, Any]:
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
-    schema = {"type": "string", "pattern": r"^[A-Za-z0-9_\-]{1,64}$"}
+    schema = {"type": "string", "pattern": ID_PATTERN}
     return [
         {"name": name, "in": "path", "required": True, "schema": schema, "example": field_example(name, schema)}
         for name in route.path_parameters

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from aiohttp import web
 
+from mailkeep.domain.client import network_of
 from mailkeep.domain.scope import Actor
 from mailkeep.errors import RateExceeded
 from mailkeep.storage.shared_counts import open_shared_counts
 from mailkeep_api.client import client_ip
-from mailkeep_api.keys import CORE, ORIGIN, SETTINGS
+from mailkeep_api.keys import CORE, SETTINGS
 from mailkeep_api.rates.shared import KEY_PREFIX, RedisMinute
 from mailkeep_api.rates.window import WINDOW_S, SlidingMinute, Standing
 
@@ -39,7 +39,6 @@ class Admission:
 
     def __init__(self, shared: RedisMinute | None = None) -> None:
         self._own = SlidingMinute()
-        self._refusals = SlidingMinute()
         self._shared = shared
 
     async def hit(self, quota: Quota) -> Standing:
@@ -47,10 +46,6 @@ class Admission:
         if not standing.admitted or self._shared is None:
             return standing
         return await self._shared.hit(quota.key, quota.limit) or standing
-
-    def is_new_refusal(self, quota: Quota) -> bool:
-        """Whether this caller has not been refused in this minute before."""
-        return self._refusals.hit(quota.key, 1).admitted
 
 
 ADMISSION: Final = web.AppKey("admission", Admission)
@@ -80,8 +75,6 @@ async def admit(request: web.Request, actor: Actor | None) -> None:
     standing = await request.app[ADMISSION].hit(quota)
     request[RATE] = (quota, standing)
     if not standing.admitted:
-        # One record a caller and minute: who is refused must not fill the audit log, which is kept for ever.
-        request[ORIGIN].noted = not request.app[ADMISSION].is_new_refusal(quota)
         raise RateExceeded("too many requests in this minute", retry_after_s=standing.reset_s)
 
 
@@ -91,16 +84,6 @@ async def _quota(request: web.Request, account_id: str | None) -> Quota:
         return Quota("account", f"account/{account_id}", tier.api_requests_per_minute)
     client = network_of(client_ip(request))
     return Quota("client", f"client/{client}", request.app[SETTINGS].http.public_requests_per_minute)
-
-
-def network_of(client: str) -> str:
-    """The address itself; of IPv6 the /64, which is what one subscriber has (RFC 6177 section 2)."""
-    if not client:
-        return "local"  # a unix socket
-    address = ip_address(client)
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address.packed[:8] + bytes(8), 64)))
-    return str(address)
 
 
 async def say_standing(request: web.Request, response: web.StreamResponse) -> None:

@@ -50,7 +50,6 @@ async def stream_messages(call: Call, query: EventsQuery) -> web.StreamResponse:
         return await still_holds(call.core, credentials, call.actor, Scope.MESSAGES_READ)
 
     async with call.core.waits.watch(call.actor, wanted) as watch:
-        await call.core.trail.note(call.actor, "message.stream")  # now, not when it ends, in hours
         return await send_events(call.request, _Messages(watch), is_valid=is_valid)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, field_validator
 
 from mailkeep.domain.clock import rfc3339
+from mailkeep_api.ids import ID_PATTERN
 
 MAX_SEQ: Final = 2**63 - 1  # what the database's integers hold
 MAX_PAGE: Final = 200
@@ -35,7 +36,7 @@ InstantIn = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-24T09:30:00.123456Z"]}),
 ]
 Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_\-]{1,64}$")]
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Flag = Literal["0", "1", "false", "true"]
 
 

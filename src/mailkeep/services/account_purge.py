@@ -7,19 +7,17 @@ deleted may have written something since.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from mailkeep.domain.clock import Clock
-from mailkeep.errors import Unavailable
 from mailkeep.services.blob_removal import BlobRemoval
+from mailkeep.services.rounds import Rounds
 from mailkeep.storage import account_deletions, account_rows, accounts, blob_deletions, contents, messages
 from mailkeep.storage.account_deletions import Deletion
 from mailkeep.storage.database import Database
@@ -50,23 +48,16 @@ class AccountPurge:
         self._database = database
         self._blobs = blobs
         self._clock = clock
-        self._called = asyncio.Event()
-        self._closing = False
+        # What cannot be removed now stays in the queue.
+        self._rounds = Rounds("purge", self.work_off, every_s=LOOK_S, at_once=True)
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Empties accounts while the block lasts; the transaction under way is finished."""
-        runner = asyncio.create_task(self._run(), name="account purge")
-        try:
-            yield
-        finally:
-            self._closing = True
-            self._called.set()
-            await runner
+        return self._rounds.running()
 
     def wake(self) -> None:
         """An account was queued, and that is committed."""
-        self._called.set()
+        self._rounds.wake()
 
     async def work_off(self, progress: Callable[[int], None] = lambda _: None) -> Purged:
         """Empty every account in the queue; `progress` is told how many messages are gone.
@@ -80,7 +71,7 @@ class AccountPurge:
                 async for count in self._empty(deletion.account_id):
                     removed += count
                     progress(removed)
-                if self._closing:
+                if self._rounds.closing:
                     return Purged(removed, finished, pending)
                 is_over = self._clock() >= deletion.deleted_at + LINGERS
                 finished, pending = finished + is_over, pending + (not is_over)
@@ -96,11 +87,11 @@ class AccountPurge:
 
     async def _empty(self, account_id: str) -> AsyncGenerator[int, None]:
         """Gives how many messages each transaction removed."""
-        while not self._closing and (count := await self._remove_messages(account_id)):
+        while not self._rounds.closing and (count := await self._remove_messages(account_id)):
             yield count
         for table in account_rows.ERASED:
             full = True
-            while full and not self._closing:
+            while full and not self._rounds.closing:
                 async with self._database.write() as connection:
                     await accounts.lock_deleted(connection, account_id)
                     full = await account_rows.erase(connection, table, account_id, limit=ROWS_AT_ONCE) == ROWS_AT_ONCE
@@ -121,22 +112,3 @@ class AccountPurge:
         async with self._database.write() as connection:
             await account_deletions.done(connection, account_id)
         log.info("account.emptied", account_id=account_id)
-
-    async def _run(self) -> None:
-        while not self._closing:
-            await self._work_off_or_wait()
-            try:
-                async with asyncio.timeout(LOOK_S):
-                    await self._called.wait()
-            except TimeoutError:
-                pass
-            self._called.clear()
-
-    async def _work_off_or_wait(self) -> None:
-        """What cannot be removed now stays in the queue."""
-        try:
-            await self.work_off()
-        except Unavailable as error:
-            log.warning("purge.unavailable", reason=type(error).__name__)
-        except SQLAlchemyError as error:
-            log.error("purge.failed", reason=type(error).__name__)  # noqa: TRY400  its text may hold mail

@@ -117,7 +117,7 @@ class AuditBuffer:
         except SQLAlchemyError as error:
             path = self._spill_dir / f"{new_id()}.refused"
             await asyncio.to_thread(spill, path, [signed])
-            log.error("audit.refused", record=signed.record.id, reason=type(error).__name__)  # noqa: TRY400
+            log.error("audit.refused", record=signed.record.id, reason=type(error).__name__)  # noqa: TRY400  its text may hold what a stranger wrote
 
     async def _take_up_spilled(self) -> None:
         """Records that an earlier run could not write. Several processes may start at once: each is stored once."""

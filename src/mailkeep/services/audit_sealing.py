@@ -8,8 +8,9 @@ whoever takes records and links off the end of both tables is found by that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import itertools
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -18,8 +19,8 @@ import structlog
 
 from mailkeep.domain.audit_signing import FIRST, AuditSigner
 from mailkeep.domain.ids import lowest_id, moment_of
-from mailkeep.errors import Unavailable
 from mailkeep.services.audit_head import write_head
+from mailkeep.services.rounds import Rounds
 from mailkeep.storage import audit_log, audit_seals
 from mailkeep.storage.audit_seals import Seal
 from mailkeep.storage.database import Database
@@ -41,6 +42,8 @@ class AuditSealing:
         self._database = database
         self._signer = signer
         self._head_path = head_path
+        self._round_numbers = itertools.count()
+        self._rounds = Rounds("sealing", self._round, every_s=SEAL_EVERY_S)
 
     async def seal(self, *, everything: bool = True) -> int:
         """Seal what is not sealed; returns how many records. `everything`: look through the whole log for it.
@@ -48,31 +51,19 @@ class AuditSealing:
         Raises DatabaseUnavailable, ConfigurationError when the head's file is damaged.
         """
         count, after = 0, "" if everything else await self._where_to_begin()
-        while page := await self._page(after):
+        while not self._rounds.closing and (page := await self._page(after)):
             after = page[-1][0]
             count += await self._seal_some(page)
         return count
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Seals once a minute while the block lasts."""
-        sealer = asyncio.create_task(self._run(), name="audit sealing")
-        try:
-            yield
-        finally:
-            sealer.cancel()
-            await asyncio.gather(sealer, return_exceptions=True)
+        return self._rounds.running()
 
-    async def _run(self) -> None:
-        for count in range(10**9):
-            await asyncio.sleep(SEAL_EVERY_S)
-            try:
-                if sealed := await self.seal(everything=count % ROUNDS_A_DAY == 0):
-                    log.info("audit.sealed", records=sealed)
-            except Unavailable as error:
-                log.warning("audit.not_sealed", reason=type(error).__name__)
-            except Exception:  # a log that is no longer sealed must not go unnoticed, nor end with one bad minute
-                log.exception("audit.sealing_failed")
+    async def _round(self) -> None:
+        everything = next(self._round_numbers) % ROUNDS_A_DAY == 0
+        if sealed := await self.seal(everything=everything):
+            log.info("audit.sealed", records=sealed)
 
     async def _where_to_begin(self) -> str:
         async with self._database.read() as connection:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
-from ipaddress import ip_network
+from datetime import datetime, timedelta
 from typing import Final
 
 from mailkeep.domain.audit import AuditRecord
+from mailkeep.domain.client import network_of
 
+MINUTE: Final = timedelta(minutes=1)
 MAX_KINDS: Final = 10_000  # in one minute; what is beyond that is counted together by its outcome
 RATE_EXCEEDED: Final = "rate-exceeded"
 
@@ -28,7 +29,7 @@ class AuditTally:
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, ...], _Count] = {}
-        self._minute: datetime | None = None
+        self._began_at: datetime | None = None
 
     def is_first(self, record: AuditRecord) -> bool:
         """Whether this is to be recorded by itself. Otherwise it is counted."""
@@ -37,21 +38,20 @@ class AuditTally:
             key = ("", "", record.outcome)
         count = self._counts.get(key)
         if count is None:
+            self._began_at = self._began_at or record.at
             self._counts[key] = _Count(record)
             return True
         count.last, count.more = record, count.more + 1
         return False
 
     def over(self, now: datetime) -> Iterator[AuditRecord]:
-        """Records of what was counted in the minutes before this one: the last of each kind, with the count."""
-        minute = now.replace(second=0, microsecond=0)
-        if minute != self._minute:
-            self._minute = minute
+        """Records of what was counted, once the first of it is a minute old: the last of each kind, with the count."""
+        if self._began_at is not None and now - self._began_at >= MINUTE:
             yield from self.rest()
 
     def rest(self) -> Iterator[AuditRecord]:
         """Records of all that was counted up to now."""
-        counted, self._counts = self._counts, {}
+        counted, self._counts, self._began_at = self._counts, {}, None
         yield from (replace(count.last, detail=f"and {count.more} like it") for count in counted.values() if count.more)
 
 
@@ -62,9 +62,4 @@ def is_counted(record: AuditRecord) -> bool:
 
 def _key(record: AuditRecord) -> tuple[str, ...]:
     client = record.place.client_ip if record.place is not None else ""
-    return _network(client), record.action, record.outcome, record.account_id or ""
-
-
-def _network(client: str) -> str:
-    """Of IPv6 the /64, which one client has to itself."""
-    return str(ip_network(f"{client}/64", strict=False)) if ":" in client and "%" not in client else client
+    return network_of(client), record.action, record.outcome, record.account_id or ""

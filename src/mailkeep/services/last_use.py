@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
-
 from mailkeep.domain.clock import Clock
-from mailkeep.errors import Unavailable
+from mailkeep.services.rounds import Rounds
 from mailkeep.storage import api_tokens, sessions
 from mailkeep.storage.database import Database
 
@@ -19,8 +15,6 @@ SESSION_EVERY: Final = timedelta(minutes=5)
 TOKEN_EVERY: Final = timedelta(minutes=1)
 FLUSH_EVERY_S: Final = 5.0
 MAX_WAITING: Final = 10_000
-
-log: Final[structlog.stdlib.BoundLogger] = structlog.get_logger()
 
 
 class LastUse:
@@ -31,7 +25,7 @@ class LastUse:
         self._clock = clock
         self._sessions: dict[str, datetime] = {}
         self._tokens: dict[str, datetime] = {}
-        self._closing = asyncio.Event()
+        self._rounds = Rounds("last_use", self.flush, every_s=FLUSH_EVERY_S)
 
     def session(self, session_id: str, *, seen_at: datetime | None) -> None:
         """A session is used; `seen_at` is what is stored of it."""
@@ -41,41 +35,22 @@ class LastUse:
         """A token is used; `seen_at` is what is stored of it."""
         _note(self._tokens, token_id, seen_at, self._clock(), TOKEN_EVERY)
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Writes while the block lasts, and what is left when it ends."""
-        writer = asyncio.create_task(self._run(), name="last use")
-        try:
-            yield
-        finally:
-            self._closing.set()
-            await writer
+        return self._rounds.running()
 
     async def flush(self) -> None:
-        """Write what is noted. When the database does not answer it is noted still."""
+        """Write what is noted. Raises DatabaseUnavailable; it is noted still then."""
         if not self._sessions and not self._tokens:
             return
         noted = dict(self._sessions), dict(self._tokens)
-        try:
-            async with self._database.write() as connection:
-                await sessions.set_last_seen(connection, noted[0])
-                await api_tokens.set_last_used(connection, noted[1])
-        except Unavailable:
-            log.warning("last_use.not_written", waiting=len(noted[0]) + len(noted[1]))
-            return
+        async with self._database.write() as connection:
+            await sessions.set_last_seen(connection, noted[0])
+            await api_tokens.set_last_used(connection, noted[1])
         for waiting, written in zip((self._sessions, self._tokens), noted, strict=True):
             for key, at in written.items():
                 if waiting.get(key) == at:
                     del waiting[key]
-
-    async def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                async with asyncio.timeout(FLUSH_EVERY_S):
-                    await self._closing.wait()
-            except TimeoutError:
-                pass
-            await self.flush()
 
 
 def _note(waiting: dict[str, datetime], key: str, seen_at: datetime | None, now: datetime, every: timedelta) -> None:

@@ -15,11 +15,11 @@ import math
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mailkeep.domain.client import network_of
 from mailkeep.domain.clock import Clock
 from mailkeep.errors import RateExceeded
 from mailkeep.storage import attempts
@@ -30,8 +30,6 @@ from mailkeep.storage.database import Database
 FORGET_AFTER: Final = timedelta(hours=1)
 DEVICE_KNOWN_FOR: Final = timedelta(days=90)
 HOUR_S: Final = 3600
-# What one customer of an internet provider gets at least (RFC 6177): each of its addresses is the same somebody.
-IPV6_PREFIX: Final = 64
 EXPIRY_EVERY_S: Final = 60.0
 EXPIRED_AT_ONCE: Final = 500
 
@@ -142,15 +140,6 @@ def _registrations_of(client_ip: str, now: datetime) -> str:
 
 def _too_many_registrations(now: datetime) -> RateExceeded:
     return RateExceeded("too many registrations", retry_after_s=HOUR_S - int(now.timestamp()) % HOUR_S)
-
-
-def network_of(client_ip: str) -> str:
-    """Whom an address stands for: itself, or its network where one client has very many."""
-    try:
-        address = ip_address(client_ip)
-    except ValueError:
-        return client_ip
-    return str(IPv6Network((address, IPV6_PREFIX), strict=False)) if isinstance(address, IPv6Address) else client_ip
 
 
 def _left_s(tries: Tries | None, patience: Patience, now: datetime) -> float:

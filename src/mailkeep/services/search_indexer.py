@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Final
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.clock import Clock
-from mailkeep.errors import Unavailable
+from mailkeep.services.rounds import Rounds
 from mailkeep.storage import accounts, search_index
 from mailkeep.storage.accounts import Ledger
 from mailkeep.storage.database import Database
 from mailkeep.storage.search_blocks import block_of, build_block, complete_blocks
 from mailkeep.storage.search_index import QueuedBlock
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LOOK_S: Final = 60  # for what another process has queued, or one that is gone
 AT_ONCE: Final = 20
@@ -34,23 +30,16 @@ class SearchIndexer:
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._called = asyncio.Event()
-        self._closing = False
+        # A block that cannot be made stays in the queue: what is not in a block is found by its entry.
+        self._rounds = Rounds("search", self.work_off, every_s=LOOK_S)
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Makes blocks while the block of code lasts; the one under way is finished."""
-        runner = asyncio.create_task(self._run(), name="search indexer")
-        try:
-            yield
-        finally:
-            self._closing = True
-            self._called.set()
-            await runner
+        return self._rounds.running()
 
     def wake(self) -> None:
         """Something was queued, and that is committed."""
-        self._called.set()
+        self._rounds.wake()
 
     async def queue_completed(self, connection: AsyncConnection, before: Ledger, after: Ledger) -> bool:
         """Queue the blocks that get no more messages, in the transaction that stores the last of them."""
@@ -71,32 +60,13 @@ class SearchIndexer:
             for one in queued:
                 await self._make(one)
                 made += 1
-                if self._closing:
+                if self._rounds.closing:
                     return made
         return made
 
     async def _due(self) -> Sequence[QueuedBlock]:
         async with self._database.read() as connection:
             return await search_index.due(connection, self._clock(), limit=AT_ONCE)
-
-    async def _run(self) -> None:
-        while not self._closing:
-            try:
-                async with asyncio.timeout(LOOK_S):
-                    await self._called.wait()
-            except TimeoutError:
-                pass
-            self._called.clear()
-            await self._work_off_or_wait()
-
-    async def _work_off_or_wait(self) -> None:
-        """A block that cannot be made stays in the queue: what is not in a block is found by its entry."""
-        try:
-            await self.work_off()
-        except Unavailable as error:
-            log.warning("search.unavailable", reason=type(error).__name__)
-        except SQLAlchemyError as error:
-            log.error("search.failed", reason=type(error).__name__)  # noqa: TRY400  its text may hold mail
 
     async def _make(self, queued: QueuedBlock) -> None:
         """Built before the account is locked; when its messages have changed meanwhile, it stays in the queue."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
@@ -12,7 +11,7 @@ from mailkeep.domain.clock import Clock
 from mailkeep.domain.scope import SERVICE_SCOPES, Actor, Scope
 from mailkeep.errors import InvalidInput
 from mailkeep.services.audit import AuditTrail
-from mailkeep.services.tokens import checked_name, new_secret, scope_names, token_text
+from mailkeep.services.tokens import new_secret, new_token, scope_names, token_text
 from mailkeep.storage import api_tokens
 from mailkeep.storage.database import Database
 
@@ -36,16 +35,7 @@ class ServiceTokens:
         if not scopes or not SERVICE_SCOPES.issuperset(scopes):
             known = ", ".join(sorted(SERVICE_SCOPES))
             raise InvalidInput(f"a service token needs scopes out of {known}", field="scopes")
-        if expires_at is not None and expires_at <= self._clock():
-            raise InvalidInput("a time to come", field="expires_at")
-        token = ApiToken(
-            id=secrets.token_hex(8),
-            account_id=None,
-            name=checked_name(name),
-            scopes=frozenset(scopes),
-            created_at=self._clock(),
-            expires_at=expires_at,
-        )
+        token = new_token(None, name, scopes, now=self._clock(), expires_at=expires_at)
         secret, kept = new_secret()
         async with self._database.write() as connection:
             await api_tokens.add(connection, token, kept)

@@ -49,16 +49,7 @@ class Tokens:
         account_id = actor.owner(Scope.TOKENS_WRITE)
         if not scopes or not (actor.scopes & GRANTABLE_SCOPES).issuperset(scopes):
             raise InvalidInput("scopes that you hold, without tokens:write", field="scopes")
-        if expires_at is not None and expires_at <= self._clock():
-            raise InvalidInput("a time to come", field="expires_at")
-        token = ApiToken(
-            id=secrets.token_hex(8),
-            account_id=account_id,
-            name=checked_name(name),
-            scopes=frozenset(scopes),
-            created_at=self._clock(),
-            expires_at=expires_at,
-        )
+        token = new_token(account_id, name, scopes, now=self._clock(), expires_at=expires_at)
         secret, kept = new_secret()
         async with self._database.write() as connection:
             await accounts.lock_one(connection, account_id)
@@ -123,6 +114,22 @@ class Tokens:
         return Actor(scopes=scopes, account_id=record.account_id, token_id=record.id)
 
 
+def new_token(
+    account_id: str | None, name: str, scopes: Collection[Scope], *, now: datetime, expires_at: datetime | None
+) -> ApiToken:
+    """Raises InvalidInput for a name without words, and a time that is over."""
+    if expires_at is not None and expires_at <= now:
+        raise InvalidInput("a time to come", field="expires_at")
+    return ApiToken(
+        id=secrets.token_hex(8),
+        account_id=account_id,
+        name=_checked_name(name),
+        scopes=frozenset(scopes),
+        created_at=now,
+        expires_at=expires_at,
+    )
+
+
 def new_secret() -> tuple[str, SecretHash]:
     """A secret, and what is kept of it."""
     secret, salt = secrets.token_urlsafe(32), secrets.token_hex(16)
@@ -134,8 +141,7 @@ def token_text(token: ApiToken, secret: str) -> str:
     return f"{PREFIX}{token.id}_{secret}"
 
 
-def checked_name(name: str) -> str:
-    """Raises InvalidInput."""
+def _checked_name(name: str) -> str:
     name = name.strip()
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise InvalidInput("a name of some letters, without control characters", field="name")
