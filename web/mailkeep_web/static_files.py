@@ -39,7 +39,7 @@ class StaticFile:
 
 
 class StaticFiles:
-    """The style sheet and every file of the static directory, in memory: a name that is not there cannot lead anywhere else."""
+    """The style sheet and the static directory's files, in memory: a name that is not there leads nowhere else."""
 
     def __init__(self, files: Mapping[str, StaticFile]) -> None:
         self._files = files
