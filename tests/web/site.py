@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ from yarl import URL
 
 from api.world import World, fresh_core, settings_in, world_of
 from mailkeep.config import Settings
+from mailkeep.domain.account import Role
 from mailkeep.domain.address import Address
+from mailkeep.domain.ids import new_id
 from mailkeep.domain.message import MessageQuery, MessageSummary, Transport
 from mailkeep.domain.scope import Actor
 from mailkeep.services.ingest import AcceptedRecipient, Incoming
+from mailkeep.storage import users
 from mailkeep_api.app import create_app
 from mailkeep_web.app import add_pages
 
@@ -122,6 +125,21 @@ async def open_site(settings: Settings) -> AsyncIterator[World]:
         add_pages(app, core, settings)
         async with world_of(core, app) as world:
             yield world
+
+
+@asynccontextmanager
+async def colleague_of(owner: Visitor, role: Role) -> AsyncIterator[Visitor]:
+    """Somebody else of the same account, logged in."""
+    core = owner.world.core
+    user = replace(
+        await core.accounts.user(await owner.actor()), id=new_id(), email=f"{role.value}@example.org", role=role
+    )
+    async with core.database.write() as connection:
+        await users.add(connection, user, password_hash="nobody logs in with this")
+    async with visitor_of(owner.world) as visitor:
+        session = await core.sessions.open(user)
+        visitor.client.cookie_jar.update_cookies({"mailkeep": session.token}, URL(owner.world.url))
+        yield visitor
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -33,21 +34,34 @@ POSTS = (
     "/addresses/{address}/delete",
     "/messages/{message}/unread",
     "/messages/{message}/delete",
+    "/settings/password",
+    "/settings/sessions/{session}/end",
+    "/settings/sessions/end-others",
 )
-MEMBER_PAGES = ("/inbox", "/inbox/rows", "/inbox/events", "/addresses", "/messages/0192", "/messages/0192/source")
+MEMBER_PAGES = (
+    "/inbox",
+    "/inbox/rows",
+    "/inbox/events",
+    "/addresses",
+    "/messages/0192",
+    "/messages/0192/source",
+    "/settings",
+)
 
 
 def test_attack_090_every_form_is_tried() -> None:
     forms = {route.path for page in PAGES for route in page.routes if route.method not in ("GET", "HEAD")}
-    tried = {path.format(address="{address_id}", message="{message_id}") for path in POSTS}
+    tried = {re.sub(r"\{(\w+)\}", r"{\1_id}", path) for path in POSTS}
     assert forms == tried
 
 
 async def test_attack_090_a_form_from_elsewhere_changes_nothing(ada: Visitor) -> None:
     message = await ada.receive(plain_mail("Stays"))
     address = await ada.address()
+    session_id = (await ada.actor()).session_id
+    ids = {"address": address.id, "message": message.id, "session": session_id}
     for path, headers in itertools.product(POSTS, FROM_ELSEWHERE):
-        page = await ada.post(path.format(address=address.id, message=message.id), {"label": "taken"}, headers=headers)
+        page = await ada.post(path.format(**ids), {"label": "taken"}, headers=headers)
         assert page.status == 403, (path, headers)
         assert "That is not allowed" in page.text
     assert await ada.address() == address

@@ -10,12 +10,31 @@ from mailkeep.bootstrap import Core
 from mailkeep.config import Settings
 from mailkeep_api.keys import PAGE_ERROR
 from mailkeep_web.errors import page_error
-from mailkeep_web.pages import addresses, events, inbox, landing, login, message, reference, register
+from mailkeep_web.pages import (
+    addresses,
+    events,
+    inbox,
+    landing,
+    login,
+    message,
+    reference,
+    register,
+    sessions,
+)
+from mailkeep_web.pages import (
+    settings as settings_page,
+)
 from mailkeep_web.rendering import TEMPLATES, Templates
 from mailkeep_web.routing import bind
 from mailkeep_web.static_files import StaticFiles
 
-PAGES: Final = (landing, register, login, inbox, events, message, addresses, reference)
+PAGES: Final = (
+    landing, register, login,
+    inbox, events, message,
+    addresses,
+    settings_page, sessions,
+    reference,
+)  # fmt: skip
 
 
 def add_pages(app: web.Application, core: Core, settings: Settings) -> None:

@@ -57,6 +57,7 @@ async def page_error(request: web.Request, problem: Problem) -> web.StreamRespon
         "path": request.path,
         "settings": request.app[SETTINGS],
         "user": None,
+        "scopes": frozenset(),
     }
     response = request.app[TEMPLATES].response("error.html", context, status=problem.status)
     response.headers.update({name: value for name, value in problem.headers.items() if name != "WWW-Authenticate"})

@@ -12,6 +12,7 @@ from mailkeep.domain.clock import rfc3339
 from mailkeep.mail.defects import defect_words
 from mailkeep.mail.links import links_of_text
 from mailkeep_web import words
+from mailkeep_web.devices import device
 from mailkeep_web.links import link_warning_words
 from mailkeep_web.parts import part_facts, role_words
 from mailkeep_web.reports import report_shown
@@ -34,6 +35,7 @@ class Templates:
         self._environment.filters.update(
             defect=defect_words,
             age=words.age,
+            ago=words.ago,
             utc=words.utc,
             day=words.day,
             rfc3339=rfc3339,
@@ -45,6 +47,8 @@ class Templates:
             plural=words.plural,
             report=report_shown,
             role=role_words,
+            user_role=words.user_role,
+            device=device,
             facts=part_facts,
         )
 

@@ -16,7 +16,7 @@ STYLE_SHEET: Final = "mailkeep.css"
 STYLES: Final = (
     "tokens", "elements", "bar", "forms", "columns", "landing",
     "inbox", "message", "structure", "hops", "panes",
-    "addresses", "reference", "media",
+    "addresses", "account", "reference", "media",
 )  # fmt: skip
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",

@@ -13,6 +13,7 @@ from mailkeep.bootstrap import Core
 from mailkeep.config import Settings
 from mailkeep.domain.audit import Origin
 from mailkeep.domain.scope import Actor
+from mailkeep_api.ids import is_id
 from mailkeep_api.keys import ORIGIN
 from mailkeep_api.problems import MALFORMED, RequestProblem
 from mailkeep_web.rendering import TEMPLATES
@@ -35,7 +36,7 @@ class Visit:
 
     def page(self, template: str, context: Mapping[str, object], *, status: int = 200) -> web.Response:
         """A whole page, or a part of one, from the template of that name."""
-        shared = {"settings": self.settings, "path": self.request.path, "user": None}
+        shared = {"settings": self.settings, "path": self.request.path, "user": None, "scopes": frozenset()}
         return self.request.app[TEMPLATES].response(template, {**shared, **context}, status=status)
 
     def seq(self, name: str) -> int | None:
@@ -47,6 +48,13 @@ class Visit:
             raise RequestProblem(MALFORMED)
         return int(text)
 
+    def id(self, name: str) -> str | None:
+        """A query parameter that is an id. Raises RequestProblem (400)."""
+        text = self.request.query.get(name)
+        if text is not None and not is_id(text):
+            raise RequestProblem(MALFORMED)
+        return text
+
 
 @dataclass(frozen=True, slots=True)
 class MemberVisit(Visit):
@@ -56,9 +64,12 @@ class MemberVisit(Visit):
     token: str
 
     async def member_page(self, template: str, context: Mapping[str, object], *, status: int = 200) -> web.Response:
-        """A page that says who is logged in. Made in a thread: a message can have a thousand parts to show."""
-        user = await self.core.accounts.user(self.actor)
-        return await asyncio.to_thread(self.page, template, {**context, "user": user}, status=status)
+        """A page that says who is logged in, and shows no form that the person's role may not send.
+
+        Made in a thread: a message can have a thousand parts to show.
+        """
+        shown = {**context, "user": await self.core.accounts.user(self.actor), "scopes": self.actor.scopes}
+        return await asyncio.to_thread(self.page, template, shown, status=status)
 
 
 def see_other(path: str) -> web.Response:

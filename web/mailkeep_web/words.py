@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from mailkeep.domain.account import Role
 from mailkeep.domain.clock import utc_now
 from mailkeep.domain.mailbox import Mailbox
 
@@ -12,6 +14,12 @@ _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 _AT_SIGNS: Final = "@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}"
+
+_ROLES: Final[Mapping[Role, str]] = {
+    Role.OWNER: "Owner: everything, the account itself included",
+    Role.MEMBER: "Member: everything but the account itself",
+    Role.VIEWER: "Viewer: reads, and changes nothing",
+}
 
 
 def age(moment: datetime) -> str:
@@ -26,6 +34,14 @@ def age(moment: datetime) -> str:
     if seconds < 7 * _DAY:
         return f"{seconds // _DAY} d"
     return f"{moment.astimezone(UTC).day} {moment.astimezone(UTC):%b}"
+
+
+def ago(moment: datetime) -> str:
+    """`just now`, `4 min ago`, then the date: `age` in a sentence."""
+    short = age(moment)
+    if short == "now":
+        return "just now"
+    return f"on {short}" if utc_now() - moment >= timedelta(days=7) else f"{short} ago"
 
 
 def utc(moment: datetime) -> str:
@@ -68,6 +84,11 @@ def sender_label(sender: Mailbox) -> str:
     """The name in a list, where there is room for one thing: the address when the name could be taken for one."""
     name = "" if any(at in sender.name for at in _AT_SIGNS) else sender.name
     return name or sender.address or sender.name or "(no sender)"
+
+
+def user_role(role: Role) -> str:
+    """What a person may do in an account."""
+    return _ROLES[role]
 
 
 def plural(count: int, one: str, many: str) -> str:
