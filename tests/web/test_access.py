@@ -37,6 +37,7 @@ POSTS = (
     "/settings/password",
     "/settings/sessions/{session}/end",
     "/settings/sessions/end-others",
+    "/settings/delete",
 )
 MEMBER_PAGES = (
     "/inbox",

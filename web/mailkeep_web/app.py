@@ -12,17 +12,17 @@ from mailkeep_api.keys import PAGE_ERROR
 from mailkeep_web.errors import page_error
 from mailkeep_web.pages import (
     addresses,
+    deletion,
     events,
+    export,
     inbox,
     landing,
     login,
     message,
+    profile,
     reference,
     register,
     sessions,
-)
-from mailkeep_web.pages import (
-    settings as settings_page,
 )
 from mailkeep_web.rendering import TEMPLATES, Templates
 from mailkeep_web.routing import bind
@@ -32,7 +32,7 @@ PAGES: Final = (
     landing, register, login,
     inbox, events, message,
     addresses,
-    settings_page, sessions,
+    profile, sessions, export, deletion,
     reference,
 )  # fmt: skip
 

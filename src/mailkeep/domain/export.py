@@ -18,6 +18,14 @@ class ExportPart:
     next_after: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectedExport:
+    """What an export made now would hold. `mail_bytes` is what the messages occupy, before it is compressed."""
+
+    messages: int
+    mail_bytes: int
+
+
 @dataclass(slots=True)
 class LeftOut:
     """What is not in the archive, a line each; filled while it is written."""

@@ -14,14 +14,14 @@ from typing import Final, Protocol, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.account import AccountStatus
-from mailkeep.domain.export import ExportPart, LeftOut
+from mailkeep.domain.export import ExpectedExport, ExportPart, LeftOut
 from mailkeep.domain.message import Attachment, MessageDetail, MessageSummary
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.errors import NotAllowed, NotFound, RateExceeded, StorageUnavailable
 from mailkeep.mail import mbox
 from mailkeep.mail.filenames import visible_name
 from mailkeep.services.inbox import Inbox
-from mailkeep.storage import account_records, accounts, contents, messages
+from mailkeep.storage import account_records, account_rows, accounts, contents, messages, schema
 from mailkeep.storage.account_records import Kind, Record
 from mailkeep.storage.blobs.blob_store import BlobStore
 from mailkeep.storage.contents import ReceivedSource
@@ -31,6 +31,7 @@ from mailkeep.storage.sources import decompressed
 AT_ONCE: Final = 100
 RECORDS_AT_ONCE: Final = 500
 RETRY_AFTER_S: Final = 60
+_SHARE_OF_MBOX: Final = 0.5
 DELETED: Final = "deleted while the archive was written"
 
 Row = TypeVar("Row")
@@ -51,7 +52,7 @@ class AccountExport:
         self._database = database
         self._inbox = inbox
         self._blobs = blobs
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, float] = {}  # by account: which share of it is written
 
     @contextmanager
     def turn(self, actor: Actor) -> Iterator[None]:
@@ -59,11 +60,25 @@ class AccountExport:
         account_id = _owner(actor)
         if account_id in self._under_way:
             raise RateExceeded("an export of this account is under way", retry_after_s=RETRY_AFTER_S)
-        self._under_way.add(account_id)
+        self._under_way[account_id] = 0.0
         try:
             yield
         finally:
-            self._under_way.discard(account_id)
+            del self._under_way[account_id]
+
+    def progress(self, actor: Actor) -> float | None:
+        """Which share of the export that this process writes is written, 0 to 1; None: it writes none.
+
+        Raises NotAllowed.
+        """
+        return self._under_way.get(_owner(actor))
+
+    async def expected(self, actor: Actor) -> ExpectedExport:
+        """Raises NotAllowed."""
+        account_id = _owner(actor)
+        async with self._database.read() as connection:
+            count = await account_rows.count(connection, schema.messages, account_id)
+            return ExpectedExport(count, (await accounts.get(connection, account_id)).storage_bytes)
 
     async def part(self, actor: Actor, *, after: int, limit: int | None) -> ExportPart:
         """The messages of this moment, newer than the seq `after`; at most `limit` of them. Raises NotAllowed."""
@@ -92,6 +107,7 @@ class AccountExport:
         after = part.after
         while ids := await self._page(part, after, messages.ids_after):
             for seq, message_id in ids:
+                self._advance(part, seq, before=_SHARE_OF_MBOX)
                 try:
                     yield await self._inbox.read(actor, message_id)
                 except NotFound:
@@ -107,9 +123,16 @@ class AccountExport:
         after = part.after
         while sources := await self._page(part, after, contents.sources_after):
             for found in sources:
+                self._advance(part, found.seq, before=0.0)
                 async for chunk in self._in_mbox(part.account_id, found, left_out):
                     yield chunk
             after = sources[-1].seq
+
+    def _advance(self, part: ExportPart, seq: int, *, before: float) -> None:
+        """Half of the work is the mailbox file, and half are the messages one by one."""
+        if part.account_id in self._under_way:
+            done = (seq - 1 - part.after) / (part.last - part.after)
+            self._under_way[part.account_id] = before + done * _SHARE_OF_MBOX
 
     async def _in_mbox(self, account_id: str, found: ReceivedSource, left_out: LeftOut) -> AsyncGenerator[bytes, None]:
         if found.source.malware:

@@ -45,4 +45,4 @@ async def change_password(visit: MemberVisit) -> web.StreamResponse:
 async def _page(visit: MemberVisit, form: Form, *, status: int = 200) -> web.Response:
     account = await visit.core.accounts.get(visit.actor)
     context = {"account": account, "form": form, "done": visit.request.query.get("done")}
-    return await visit.member_page("settings.html", context, status=status)
+    return await visit.member_page("profile.html", context, status=status)
