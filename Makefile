@@ -17,9 +17,9 @@ help:  ## this list
 run: $(INSTALLED)  ## start Mailkeep on ./var, with a first customer, and say how to send it a mail
 	@exec $(BIN)/mailkeep serve --welcome
 
-test: $(INSTALLED)  ## all tests; ARGS="-k word" passes options to pytest
+test: $(INSTALLED)  ## all tests, two at a time; ARGS="-k word" passes options to pytest, "-n 0" one at a time
 	@tests/services/install.sh
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(INSTALLED)  ## format, style, types, and who may import whom
 	$(BIN)/ruff format --check .

@@ -141,7 +141,8 @@ class Mailkeep:
 
     def start_serve(self) -> None:
         self.serve.start()
-        self.serve.wait_ready(lambda: self._api_ready() and accepts_connections(self.lmtp_port))
+        ports = (self.lmtp_port, self.smtp_port)
+        self.serve.wait_ready(lambda: self._api_ready() and all(accepts_connections(port) for port in ports))
 
     def stop(self) -> None:
         """SIGTERM to all that runs. Raises ServiceFailed unless each ends in time and with exit code 0."""
