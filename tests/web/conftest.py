@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from api.world import World
-from services.required import required_program
+from web.browsers import open_chromium
 from web.site import Visitor, open_site, site_settings, visitor_of
-
-# Chromium asks its maker for updates and the like; a test that looks at every request wants none of that.
-QUIET_CHROMIUM = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @pytest.fixture
@@ -53,9 +41,5 @@ async def bob(site: World) -> AsyncIterator[Visitor]:
 
 @pytest.fixture
 async def chromium() -> AsyncIterator[Browser]:
-    program = required_program("chromium")
-    async with AsyncExitStack() as stack:
-        playwright = await stack.enter_async_context(async_playwright())
-        browser = await playwright.chromium.launch(executable_path=program, args=list(QUIET_CHROMIUM), timeout=30_000)
-        stack.push_async_callback(browser.close)
+    async with open_chromium() as browser:
         yield browser

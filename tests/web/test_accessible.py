@@ -1,0 +1,190 @@
+"""axe-core finds nothing to complain about: on no page, in no theme, at no width.
+
+Whoever adds a page names it here; `test_every_page_is_in_the_list` fails until then.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page
+
+from mailkeep_web.app import PAGES
+from web.browsers import open_chromium
+from web.site import Visitor, html_mail, mail_with_file, open_site, plain_mail, site_settings, visitor_of
+from web.test_browser import NARROW, WIDE, context_of
+from web.view_mails import bounce_mail, hops_mail
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A page as somebody sees it: `by` is nobody, newcomer (no mail yet) or ada (with mail).
+
+    `sent` are fields of its last form, which is sent first: the page is then what comes back. `repeated` is more of
+    what has been looked at already, as a selector.
+    """
+
+    by: str
+    path: str
+    sent: Mapping[str, str] = field(default_factory=dict)
+    repeated: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.by} {self.path}{' sent' if self.sent else ''}"
+
+
+MORE_OF_THE_REFERENCE: Final = ".reference section:nth-of-type(n+3), .reference .operation:nth-of-type(n+4)"
+# {html}, {text}, {bounce}, {hops}: a message of that kind; {address}: an address.
+SEEN: Final = (
+    Seen("nobody", "/"),
+    Seen("nobody", "/register"),
+    Seen("nobody", "/register", {"email": "nothing", "password": "short"}),
+    Seen("nobody", "/login"),
+    Seen("nobody", "/login?done=registered"),
+    Seen("nobody", "/login", {"email": "nobody@example.org", "password": "wrong"}),
+    Seen("nobody", "/docs/api", repeated=MORE_OF_THE_REFERENCE),
+    Seen("nobody", "/nothing/here"),
+    Seen("newcomer", "/inbox"),
+    Seen("newcomer", "/nothing/here"),
+    Seen("ada", "/inbox"),
+    Seen("ada", "/inbox?address={address}&done=message-deleted"),
+    Seen("ada", "/inbox?q=from:"),
+    Seen("ada", "/inbox?q=nowhere-to-be-found"),
+    Seen("ada", "/messages/{html}"),
+    Seen("ada", "/messages/{html}?tab=attachments"),
+    Seen("ada", "/messages/{text}?tab=text"),
+    Seen("ada", "/messages/{text}?tab=source"),
+    Seen("ada", "/messages/{bounce}?tab=structure"),
+    Seen("ada", "/messages/{hops}?tab=headers"),
+    Seen("ada", "/messages/{hops}?tab=delivery"),
+    Seen("ada", "/addresses"),
+    Seen("ada", "/addresses?done=created"),
+    Seen("ada", "/settings"),
+    Seen("ada", "/settings", {"current": "not it", "new": "short"}),
+    Seen("ada", "/settings/sessions"),
+    Seen("ada", "/settings/export"),
+    Seen("ada", "/settings/delete"),
+)
+# What is no page: parts of one, files, streams, and the sender's own document, which is for its sender to write well.
+NO_PAGES: Final = {
+    "/inbox/rows",
+    "/inbox/events",
+    "/settings/export/archive",
+    "/settings/export/events",
+    "/messages/{message_id}/html",
+    "/messages/{message_id}/html.txt",
+    "/messages/{message_id}/source",
+    "/messages/{message_id}/attachments.zip",
+    "/messages/{message_id}/attachments/{attachment_id}",
+}
+RULES: Final = {
+    "light": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
+    "dark": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},  # nothing but colours differs
+}
+AXE: Final = (resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
+# The sender's document in its frame is left out (see NO_PAGES); the frame itself is looked at.
+RUN_AXE: Final = """async ([rules, repeated]) => {
+  const found = await axe.run(
+    { include: ["html"], exclude: repeated ? [repeated] : [] },
+    { runOnly: rules, iframes: false, preload: false, resultTypes: ["violations"] },
+  );
+  return found.violations.map(({ id, help, nodes }) => ({
+    id, help, nodes: nodes.map((node) => `${node.target.join(" ")}: ${node.any[0]?.message ?? ""}`),
+  }));
+}"""
+HTML: Final = '<h1>Welcome</h1><p>Click <a href="https://shop.example/">here</a><img src="https://shop.example/p.gif">'
+
+
+@dataclass(frozen=True)
+class Site:
+    """A browser for each who looks, and what stands for the names in a path."""
+
+    url: str
+    contexts: Mapping[str, BrowserContext]
+    ids: Mapping[str, str]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(open_site(site_settings(tmp_path_factory.mktemp("site"))))
+        visitors = {who: await stack.enter_async_context(visitor_of(world)) for who in ("nobody", "newcomer", "ada")}
+        await visitors["newcomer"].register("newcomer@example.org")
+        await visitors["ada"].register("ada@example.org")
+        ids = await gather(visitors["ada"])
+        chromium: Browser = await stack.enter_async_context(open_chromium())
+        contexts = {
+            who: await stack.enter_async_context(context_of(chromium, visitor)) for who, visitor in visitors.items()
+        }
+        yield Site(world.url, contexts, ids)
+
+
+async def gather(ada: Visitor) -> dict[str, str]:
+    """Mail of every kind, and an address that is switched off."""
+    mails = {
+        "html": html_mail(HTML, "An order"),
+        "text": mail_with_file("a.pdf", "application/pdf", "x"),
+        "bounce": bounce_mail(),
+        "hops": hops_mail(),
+    }
+    ids = {name: (await ada.receive(mail)).id for name, mail in mails.items()}
+    await ada.receive(plain_mail("Unread"), tag="ci-42")
+    ids["address"] = (await ada.address()).id
+    await ada.post("/addresses", {"local_part": "switched-off", "label": "Old"})
+    await ada.post(f"/addresses/{(await ada.address()).id}/deactivate")
+    return ids
+
+
+def test_every_page_is_in_the_list() -> None:
+    listed = {re.sub(r"\?.*", "", seen.path).format_map(_Any()) for seen in SEEN}
+    pages = {route.path for page in PAGES for route in page.routes if route.method == "GET"}
+    assert {re.sub(r"\{\w+\}", "*", path) for path in pages - NO_PAGES} <= listed
+    assert pages >= NO_PAGES
+
+
+class _Any(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "*"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("seen", SEEN, ids=str)
+async def test_nothing_to_complain_about(site: Site, seen: Seen) -> None:
+    page = await site.contexts[seen.by].new_page()
+    try:
+        await page.goto(site.url + seen.path.format_map(site.ids))
+        if seen.sent:
+            await send(page, seen.sent)
+        await page.evaluate(AXE)
+        complaints = [
+            f"{theme} {viewport['width']}: {found['id']}: {found['help']}\n    " + "\n    ".join(found["nodes"])
+            for viewport in (WIDE, NARROW)
+            for theme in RULES
+            for found in await look(page, theme, viewport, seen.repeated)
+        ]
+    finally:
+        await page.close()
+    assert not complaints, "\n".join(complaints)
+
+
+async def look(page: Page, theme: Any, viewport: Any, repeated: str) -> list[dict[str, Any]]:
+    await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    await page.set_viewport_size(viewport)
+    complaints: list[dict[str, Any]] = await page.evaluate(RUN_AXE, [RULES[theme], repeated])
+    return complaints
+
+
+async def send(page: Page, fields: Mapping[str, str]) -> None:
+    """Past what the browser itself would check."""
+    form = page.locator("main form").last
+    for name, value in fields.items():
+        await form.locator(f"[name={name}]").fill(value)
+    async with page.expect_navigation():
+        await form.evaluate("form => { form.noValidate = true; form.requestSubmit(); }")
