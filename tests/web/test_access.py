@@ -38,6 +38,9 @@ POSTS = (
     "/settings/sessions/{session}/end",
     "/settings/sessions/end-others",
     "/settings/delete",
+    "/tokens",
+    "/tokens/{token}/rotate",
+    "/tokens/{token}/revoke",
 )
 MEMBER_PAGES = (
     "/inbox",
@@ -60,7 +63,7 @@ async def test_attack_090_a_form_from_elsewhere_changes_nothing(ada: Visitor) ->
     message = await ada.receive(plain_mail("Stays"))
     address = await ada.address()
     session_id = (await ada.actor()).session_id
-    ids = {"address": address.id, "message": message.id, "session": session_id}
+    ids = {"address": address.id, "message": message.id, "session": session_id, "token": "0123456789abcdef"}
     for path, headers in itertools.product(POSTS, FROM_ELSEWHERE):
         page = await ada.post(path.format(**ids), {"label": "taken"}, headers=headers)
         assert page.status == 403, (path, headers)

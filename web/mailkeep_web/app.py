@@ -23,6 +23,7 @@ from mailkeep_web.pages import (
     reference,
     register,
     sessions,
+    tokens,
 )
 from mailkeep_web.rendering import TEMPLATES, Templates
 from mailkeep_web.routing import bind
@@ -33,6 +34,7 @@ PAGES: Final = (
     inbox, events, message,
     addresses,
     profile, sessions, export, deletion,
+    tokens,
     reference,
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from mailkeep_web.links import link_warning_words
 from mailkeep_web.parts import part_facts, role_words
 from mailkeep_web.reports import report_shown
 from mailkeep_web.security import PAGE_HEADERS
+from mailkeep_web.token_words import scope_words
 
 
 class Templates:
@@ -49,6 +50,7 @@ class Templates:
             role=role_words,
             user_role=words.user_role,
             device=device,
+            scope_words=scope_words,
             facts=part_facts,
         )
 
