@@ -12,17 +12,28 @@ from mailkeep.domain.scope import Actor
 from mailkeep.errors import NotAuthenticated
 from mailkeep.services import tokens
 from mailkeep_api.keys import ACTOR, CORE, ORIGIN
+from mailkeep_api.problems import NOT_ALLOWED, RequestProblem
 from mailkeep_api.rates.admission import admit
 
 API_TOKEN_PREFIX: Final = tokens.PREFIX
 MAX_CREDENTIALS_CHARS: Final = 4096
+_QUERY_NAMES: Final = frozenset({"access_token", "authorization", "token"})
+_TOKEN_IN_QUERY: Final = replace(
+    NOT_ALLOWED,
+    detail="Tokens are taken from the Authorization header alone. This one has been in an address, which is kept in "
+    "logs: revoke it.",
+)
 
 
 async def authenticate(request: web.Request) -> Actor:
     """The actor of a request's Authorization header. A room with cookies calls `actor_of` with what it found in them.
 
-    Raises NotAuthenticated; RateExceeded.
+    Raises NotAuthenticated; RateExceeded; RequestProblem (403) for a token in the address, where logs and browsers'
+    histories keep it (RFC 6750 section 5.3): nobody shall find that this works.
     """
+    if not _QUERY_NAMES.isdisjoint(request.query):
+        await admit(request, None)
+        raise RequestProblem(_TOKEN_IN_QUERY)
     try:
         actor = await actor_of(request.app[CORE], bearer_credentials(request) or "")
     except NotAuthenticated:
