@@ -1,4 +1,7 @@
-"""Programs that want each message once: by asking again and again, by waiting, by the event stream."""
+"""Programs that want each message once: by asking again and again, by waiting, by the event stream.
+
+Whoever is turned away for now (503) comes again after the time that `Retry-After` says, with the cursor they had.
+"""
 
 from __future__ import annotations
 
@@ -42,29 +45,41 @@ async def by_wait(session: aiohttp.ClientSession, address: str, count: int) -> l
 
 async def by_events(session: aiohttp.ClientSession, address: str, count: int) -> list[int]:
     seen: list[int] = []
-    async for item in messages_of_stream(session, address, after=0):
-        seen.append(item["seq"])
-        if len(seen) >= count:
-            break
+    while len(seen) < count:
+        async for item in messages_of_stream(session, address, after=seen[-1] if seen else 0):
+            seen.append(item["seq"])
+            if len(seen) >= count:
+                break
     return seen
 
 
 async def messages_of_stream(
     session: aiohttp.ClientSession, address: str, *, after: int
 ) -> AsyncGenerator[dict[str, Any], None]:
-    """Until the server ends the stream."""
+    """Until the server ends the stream, or turns the caller away."""
     params = {"address": address, "after": str(after)}
     async with session.get("/api/v1/events", params=params, timeout=aiohttp.ClientTimeout()) as stream:
-        assert stream.status == 200, await stream.text()
+        if await _is_turned_away(stream):
+            return
         async for line in stream.content:
             if line.startswith(b"data: "):
                 yield json.loads(line[6:])
 
 
 async def _page(session: aiohttp.ClientSession, **params: Any) -> Any:
-    async with session.get("/api/v1/messages", params={"limit": PAGE, **params}) as response:
-        assert response.status == 200, await response.text()
-        return await response.json()
+    while True:
+        async with session.get("/api/v1/messages", params={"limit": PAGE, **params}) as response:
+            if not await _is_turned_away(response):
+                return await response.json()
+
+
+async def _is_turned_away(response: aiohttp.ClientResponse) -> bool:
+    """For now; the time to wait is over then."""
+    if response.status == 503:
+        await asyncio.sleep(int(response.headers["Retry-After"]))
+        return True
+    assert response.status == 200, await response.text()
+    return False
 
 
 def _seqs(page: Any) -> list[int]:
