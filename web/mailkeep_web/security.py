@@ -12,5 +12,4 @@ PAGE_HEADERS: Final = {
     ),
     # `no-referrer` would make browsers send `Origin: null` with our own forms (Fetch, "append an Origin header").
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
