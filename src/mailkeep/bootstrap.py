@@ -28,6 +28,7 @@ from mailkeep.services.audit_sealing import AuditSealing
 from mailkeep.services.audit_verifying import AuditVerifying
 from mailkeep.services.audit_view import AuditView
 from mailkeep.services.blob_removal import BlobRemoval
+from mailkeep.services.bulk import Bulk
 from mailkeep.services.delivery_batches import DeliveryBatches
 from mailkeep.services.diagnosing import Diagnosing
 from mailkeep.services.hints import Hints
@@ -77,6 +78,7 @@ class Core:
     service_tokens: ServiceTokens
     addresses: Addresses
     inbox: Inbox
+    bulk: Bulk
     waits: MessageWaits
     recipients: RecipientsFeed
     refusals: Refusals
@@ -125,13 +127,8 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             )
             removal = BlobRemoval(database, blobs)
             purge = AccountPurge(database, removal, clock=clock)
-            inbox = Inbox(
-                database,
-                trail,
-                MessageRemoval(database, trail, removal, hints, indexer, tier_of=settings.tier, clock=clock),
-                blobs,
-                clock=clock,
-            )
+            messages = MessageRemoval(database, trail, removal, hints, indexer, tier_of=settings.tier, clock=clock)
+            inbox = Inbox(database, trail, messages, blobs, clock=clock)
             yield Core(
                 settings=settings,
                 database=database,
@@ -154,6 +151,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 service_tokens=ServiceTokens(database, trail, clock=clock),
                 addresses=Addresses(database, trail, hints, settings, clock=clock),
                 inbox=inbox,
+                bulk=Bulk(database, trail, messages, clock=clock),
                 waits=MessageWaits(database, Arrivals(database, hints, max_waiters=settings.http.max_waiters)),
                 export=AccountExport(database, inbox, blobs),
                 recipients=feed,

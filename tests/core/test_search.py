@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 from core.conftest import Customer, deliver
 from mailkeep.bootstrap import Core
 from mailkeep.domain.message import MessageQuery, MessageSummary
-from mailkeep.domain.query import Query
 from mailkeep.storage import search_index
 from mailkeep.storage.schema import search_blocks, search_entries, search_queue
 from mailkeep.storage.search_blocks import BLOCK, BUCKETS, unpack
@@ -320,12 +319,13 @@ async def blocks_with(core: Core, customer: Customer, word: str) -> int:
 async def test_all_that_a_search_finds_is_deleted(core: Core, alice: Customer, bob: Customer) -> None:
     await fill(alice, [mail(f"Number {number}", "spam" if number % 2 else "ham") for number in range(BLOCK + 10)])
     await deliver(core, mail("For Bob", "spam"), bob.recipient())
-    assert await core.inbox.delete_found(alice.actor, core.inbox.understand("spam")) == BLOCK // 2 + 5
+    spam = MessageQuery(search=core.inbox.understand("spam"))
+    assert await core.bulk.delete_found(alice.actor, spam) == BLOCK // 2 + 5
     assert await find(alice, "spam") == []
     assert len(await find(alice, "ham", limit=200)) == BLOCK // 2 + 5
     assert await find(bob, "spam") == ["For Bob"]
-    assert await core.inbox.delete_found(alice.actor, core.inbox.understand("spam")) == 0
-    assert await core.inbox.delete_found(alice.actor, Query(())) == BLOCK // 2 + 5
+    assert await core.bulk.delete_found(alice.actor, spam) == 0
+    assert await core.bulk.delete_found(alice.actor, MessageQuery()) == BLOCK // 2 + 5
     assert (await core.accounts.get(alice.actor)).storage_bytes == 0
     assert await count(core, search_entries) == 1
     async with core.database.write() as connection:

@@ -109,14 +109,15 @@ def _listed(call: Call, query: MessageQueryIn, wanted: MessageQuery, waited: Wai
 )
 async def update_messages(call: Call, query: FoundQuery, body: MessageChange) -> UpdatedOut:
     """Mark every message that a search finds as read or unread."""
-    search = call.core.inbox.understand(query.q)
-    return UpdatedOut(updated=await call.core.inbox.set_read_found(call.actor, search, read=body.read))
+    found = MessageQuery(search=call.core.inbox.understand(query.q))
+    return UpdatedOut(updated=await call.core.bulk.set_read_found(call.actor, found, read=body.read))
 
 
 @routes.delete("", scope=Scope.MESSAGES_WRITE, audit="message.delete_found", query=FoundQuery, returns=DeletedOut)
 async def delete_messages(call: Call, query: FoundQuery) -> DeletedOut:
     """Delete every message that a search finds, with sources and attachments."""
-    return DeletedOut(deleted=await call.core.inbox.delete_found(call.actor, call.core.inbox.understand(query.q)))
+    found = MessageQuery(search=call.core.inbox.understand(query.q))
+    return DeletedOut(deleted=await call.core.bulk.delete_found(call.actor, found))
 
 
 @routes.get("/{message_id}", scope=Scope.MESSAGES_READ, audit="message.view", returns=MessageOut, etag=True)

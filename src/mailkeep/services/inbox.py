@@ -1,11 +1,9 @@
-"""A customer's messages: listing, reading, marking and removing them."""
+"""A customer's messages: listing, reading, marking and removing them, one at a time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
-from typing import Final
 
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.mailbox import Mailbox
@@ -25,8 +23,6 @@ from mailkeep.storage import accounts, contents, messages
 from mailkeep.storage.blobs.blob_store import BlobStore
 from mailkeep.storage.database import Database
 from mailkeep.storage.sources import decompressed
-
-BATCH: Final = 100
 
 
 class Inbox:
@@ -57,6 +53,16 @@ class Inbox:
         """A page's messages, and where the next one begins. Raises NotAllowed."""
         page = await self.page(actor, query)
         return page.items, page.more
+
+    async def neighbours(
+        self, actor: Actor, seq: int, query: MessageQuery
+    ) -> tuple[MessageSummary | None, MessageSummary | None]:
+        """Of what a query finds, the next newer and the next older message than the seq. Raises NotAllowed."""
+        account_id = actor.owner(Scope.MESSAGES_READ)
+        async with self._database.read() as connection:
+            newer = await find_page(connection, account_id, replace(query, after=seq, before=None, limit=1))
+            older = await find_page(connection, account_id, replace(query, after=None, before=seq, limit=1))
+        return next(iter(newer.items), None), next(iter(older.items), None)
 
     def understand(self, search: str) -> Query:
         """The language of `q`. Raises QueryError."""
@@ -166,42 +172,6 @@ class Inbox:
         actor.require(Scope.MESSAGES_WRITE)
         if not await self._removal.remove(actor, [message_id], action="message.delete", resource=message_id, seen=seen):
             raise NotFound(f"no message {message_id}")
-
-    async def set_read_found(self, actor: Actor, search: Query, *, read: bool) -> int:
-        """Mark every message that a search finds now, in batches. Returns how many; otherwise as `delete_found`."""
-        account_id = actor.owner(Scope.MESSAGES_WRITE)
-        read_at = self._clock() if read else None
-        marked = 0
-        async for found in self._batches(account_id, search):
-            async with self._database.write() as connection:
-                now_marked = await messages.set_all_read(connection, account_id, found, read_at=read_at)
-                detail = f"messages={now_marked} {'read' if read else 'unread'}"
-                await self._trail.write(connection, actor, "message.update_found", detail=detail)
-            marked += now_marked
-        return marked
-
-    async def delete_found(self, actor: Actor, search: Query) -> int:
-        """Remove every message that a search finds now, in batches; what arrives meanwhile stays.
-
-        Returns how many. Raises NotAllowed, and Unavailable when it got stuck on the way: ask again for the rest.
-        """
-        account_id = actor.owner(Scope.MESSAGES_WRITE)
-        removed = 0
-        async for found in self._batches(account_id, search):
-            removed += await self._removal.remove(actor, found, action="message.delete_found")
-        return removed
-
-    async def _batches(self, account_id: str, search: Query) -> AsyncIterator[Collection[str]]:
-        """The ids of what a search finds now, some at a time, the newest first."""
-        async with self._database.read() as connection:
-            before: int | None = await accounts.message_seq(connection, account_id) + 1
-        while before is not None:
-            query = MessageQuery(search=search, before=before, limit=BATCH)
-            async with self._database.read() as connection:
-                page = await find_page(connection, account_id, query)
-            if page.items:
-                yield [message.id for message in page.items]
-            before = page.more
 
     async def latest_seq(self, actor: Actor) -> int:
         """The seq of the newest message, deleted or not; 0 when there never was one. Raises NotAllowed."""
