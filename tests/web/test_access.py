@@ -32,6 +32,7 @@ POSTS = (
     "/addresses/{address}/activate",
     "/addresses/{address}/deactivate",
     "/addresses/{address}/delete",
+    "/inbox/selected",
     "/messages/{message}/unread",
     "/messages/{message}/delete",
     "/settings/password",

@@ -239,7 +239,7 @@ async def test_everything_but_live_works_without_javascript(chromium: Browser, a
         await expect(page.locator(".prose")).to_have_text("A text to read.")
         await page.get_by_role("link", name="Source").click()
         await expect(page.get_by_text("Subject: Read me")).to_be_visible()
-        await page.get_by_text("Delete", exact=True).click()
+        await page.locator("#reading").get_by_text("Delete", exact=True).click()
         await page.get_by_role("button", name="Delete the message").click()
         await expect(page.get_by_text("The message is deleted")).to_be_visible()
         await page.get_by_role("link", name="Addresses").click()
@@ -295,7 +295,7 @@ async def test_the_keyboard_reaches_a_message(chromium: Browser, ada: Visitor) -
         page = await context.new_page()
         await page.goto(f"{ada.world.url}/inbox")
         row = page.locator(f"#row-{message.id}")
-        for _ in range(12):
+        for _ in range(20):
             await page.keyboard.press("Tab")
             if await row.evaluate("element => element === document.activeElement"):
                 break

@@ -65,6 +65,7 @@ async def test_the_list_goes_on_to_older_mail(ada: Visitor) -> None:
     assert page.text.count("data-seq=") == 50
     (older,) = re.findall(r'href="(/inbox\?before=\d+)"', page.text)
     last = await ada.get(older)
+    assert re.search(r'rel="next" href="[^"]*" hidden', last.text)
     assert last.text.count("data-seq=") == 2
     assert "data-events" not in last.text
     newer = await ada.get("/inbox/rows?after=50")

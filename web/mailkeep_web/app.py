@@ -22,6 +22,7 @@ from mailkeep_web.pages import (
     profile,
     reference,
     register,
+    selected,
     sessions,
     tokens,
 )
@@ -31,7 +32,7 @@ from mailkeep_web.static_files import StaticFiles
 
 PAGES: Final = (
     landing, register, login,
-    inbox, events, message,
+    inbox, selected, events, message,
     addresses,
     profile, sessions, export, deletion,
     tokens,

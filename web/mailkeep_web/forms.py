@@ -36,7 +36,13 @@ class Form:
 
 
 async def read_form(request: web.Request) -> Form:
-    """A urlencoded body; no page of ours sends files. Raises RequestProblem (400, 408, 415)."""
+    """A form with one value a field. Raises RequestProblem (400, 408, 415)."""
+    pairs = await read_pairs(request, max_fields=MAX_FIELDS)
+    return Form(values={name: value if name in PASSWORD_FIELDS else value.strip() for name, value in pairs})
+
+
+async def read_pairs(request: web.Request, *, max_fields: int) -> list[tuple[str, str]]:
+    """The fields of a urlencoded body in their order; no page of ours sends files. Raises as `read_form` does."""
     if request.content_type != "application/x-www-form-urlencoded" or "Content-Encoding" in request.headers:
         raise RequestProblem(UNSUPPORTED_MEDIA_TYPE)
     if request.content_length is not None and request.content_length > request.client_max_size:
@@ -47,7 +53,6 @@ async def read_form(request: web.Request) -> Form:
     except TimeoutError as error:
         raise RequestProblem(TOO_SLOW) from error
     try:
-        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+        return parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=max_fields)
     except ValueError as error:
         raise RequestProblem(MALFORMED) from error
-    return Form(values={name: value if name in PASSWORD_FIELDS else value.strip() for name, value in pairs})

@@ -13,6 +13,7 @@ from mailkeep.config import Settings
 from mailkeep.domain.address import Address
 from mailkeep.domain.message import MessageQuery, MessageSummary
 from mailkeep.domain.query import Query
+from mailkeep.domain.scope import Scope
 from mailkeep.errors import QueryError
 from mailkeep_web.visit import MemberVisit
 
@@ -49,8 +50,17 @@ class ListFilter:
         """For the links of the list, which keep to this part of it: empty, or `?address=…`."""
         return _query(address=self.address_id, q=self.q, before=self.before)
 
+    @property
+    def found(self) -> MessageQuery:
+        """All that this part of the list is of, wherever its page begins."""
+        return MessageQuery(address_id=self.address_id, search=self.search)
+
     def older(self, before: int) -> str:
         return _query(address=self.address_id, q=self.q, before=before)
+
+    def at(self, **more: str | int | None) -> str:
+        """`query` with more in it."""
+        return _query(address=self.address_id, q=self.q, before=self.before, **more)
 
     @property
     def newest(self) -> str:
@@ -75,6 +85,7 @@ class MailList:
     next_before: int | None
     addresses: Sequence[Address]
     newest_seq: int
+    may_write: bool
 
     @property
     def is_live(self) -> bool:
@@ -98,16 +109,17 @@ async def read_list(visit: MemberVisit) -> MailList:
     # Before the list is read: what arrives in between is announced, and shown twice by nobody.
     newest_seq = await visit.core.inbox.latest_seq(visit.actor)
     shown = await read_filter(visit)
-    messages, next_before = await _page(visit, shown)
+    messages, next_before = await read_page(visit, shown)
     addresses, _ = await visit.core.addresses.list(visit.actor, limit=MAX_ADDRESSES)
-    return MailList(shown, messages, next_before, addresses, newest_seq)
+    may_write = Scope.MESSAGES_WRITE in visit.actor.scopes
+    return MailList(shown, messages, next_before, addresses, newest_seq, may_write)
 
 
-async def _page(visit: MemberVisit, shown: ListFilter) -> tuple[Sequence[MessageSummary], int | None]:
+async def read_page(visit: MemberVisit, shown: ListFilter) -> tuple[Sequence[MessageSummary], int | None]:
+    """The messages of a page, and where the next one begins."""
     if shown.error is not None:
         return (), None
-    query = MessageQuery(address_id=shown.address_id, search=shown.search, before=shown.before, limit=PAGE_SIZE)
-    return await visit.core.inbox.list(visit.actor, query)
+    return await visit.core.inbox.list(visit.actor, replace(shown.found, before=shown.before, limit=PAGE_SIZE))
 
 
 async def read_filter(visit: MemberVisit) -> ListFilter:
@@ -120,6 +132,11 @@ async def read_filter(visit: MemberVisit) -> ListFilter:
         return replace(shown, search=visit.core.inbox.understand(shown.q))
     except QueryError as error:
         return replace(shown, error=_search_error(shown.q, error))
+
+
+def list_query(visit: MemberVisit, **more: str) -> str:
+    """The part of the list that the request's query names, as it names it: to lead back there."""
+    return _query(**{name: visit.request.query.get(name) for name in ("address", "q", "before")}, **more)
 
 
 def _search_error(text: str, error: QueryError) -> SearchError:

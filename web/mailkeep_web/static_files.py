@@ -15,9 +15,12 @@ STYLE_SHEET: Final = "mailkeep.css"
 # The style sheet is these files of `styles/`, one after the other: later rules win over earlier ones.
 STYLES: Final = (
     "tokens", "elements", "bar", "forms", "columns", "landing",
-    "inbox", "message", "structure", "hops", "panes",
+    "inbox", "selection", "message", "structure", "hops", "panes",
     "addresses", "account", "reference", "media",
 )  # fmt: skip
+# So is the script of the inbox and of a message: files of `scripts/`, none of which needs another to be loaded first.
+INBOX_SCRIPT: Final = "inbox.js"
+INBOX_SCRIPTS: Final = ("live", "reader", "selection", "older", "keys")
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -49,6 +52,7 @@ class StaticFiles:
         package = resources.files("mailkeep_web")
         contents = {entry.name: entry.read_bytes() for entry in (package / "static").iterdir()}
         contents[STYLE_SHEET] = b"\n".join((package / "styles" / f"{name}.css").read_bytes() for name in STYLES)
+        contents[INBOX_SCRIPT] = b"\n".join((package / "scripts" / f"{name}.js").read_bytes() for name in INBOX_SCRIPTS)
         return cls({name: _static_file(name, content) for name, content in contents.items()})
 
     def url(self, name: str) -> str:

@@ -1,13 +1,14 @@
-"""/inbox: the list of messages, and the rows that arrive while it is looked at."""
+"""/inbox: the list of messages, the rows that arrive while it is looked at, and older ones as it is scrolled."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
 
-from mailkeep.domain.message import MessageQuery
-from mailkeep_web.mail_list import PAGE_SIZE, MailList, read_filter, read_list, sending_hints
+from mailkeep_web.mail_list import PAGE_SIZE, ListFilter, read_filter, read_list, read_page, sending_hints
+from mailkeep_web.notices import notice_of
 from mailkeep_web.routing import Routes
 from mailkeep_web.visit import MemberVisit
 
@@ -19,27 +20,38 @@ async def inbox(visit: MemberVisit) -> web.StreamResponse:
     mail = await read_list(visit)
     address = mail.shown_address
     commands = sending_hints(visit.settings, address.address) if address is not None else ()
-    context = {"mail": mail, "open_id": None, "commands": commands, "done": visit.request.query.get("done")}
+    notice = notice_of(visit.request.query)
+    context = {"mail": mail, "open_id": None, "commands": commands, "notice": notice}
     return await visit.member_page("inbox.html", context, status=422 if mail.filter.error else 200)
 
 
 @routes.member("GET", "/inbox/rows", audit="message.list")
 async def rows(visit: MemberVisit) -> web.StreamResponse:
-    """The rows newer than the seq `after`; the whole list without it, or when they are too many for one page."""
+    """The rows newer than the seq `after`, or those older than `before`.
+
+    The whole list with neither, and when those newer are too many for one page.
+    """
     after = visit.seq("after")
-    if after is None:
-        return _whole_list(visit, await read_list(visit))
     shown = await read_filter(visit)
-    if shown.error is not None:
-        return _whole_list(visit, await read_list(visit))
-    query = MessageQuery(address_id=shown.address_id, search=shown.search, after=after, limit=PAGE_SIZE)
-    page = await visit.core.inbox.page(visit.actor, query)
+    if shown.error is not None or (after is None and shown.before is None):
+        return await _whole_list(visit)
+    if after is None:
+        return await _older(visit, shown)
+    page = await visit.core.inbox.page(visit.actor, replace(shown.found, after=after, limit=PAGE_SIZE))
     if page.more is None:
         return visit.page("inbox_rows.html", {"messages": page.items, "filter": shown, "open_id": None})
-    response = _whole_list(visit, await read_list(visit))
+    response = await _whole_list(visit)
     response.headers.update({"HX-Retarget": "#list-content", "HX-Reswap": "innerHTML"})
     return response
 
 
-def _whole_list(visit: MemberVisit, mail: MailList) -> web.Response:
-    return visit.page("inbox_content.html", {"mail": mail, "open_id": None})
+async def _older(visit: MemberVisit, shown: ListFilter) -> web.Response:
+    """Rows to be added at the end of the list, which goes on being the list of its first page."""
+    messages, next_before = await read_page(visit, shown)
+    first_page = replace(shown, before=None)
+    context = {"messages": messages, "filter": first_page, "open_id": None, "next_before": next_before}
+    return visit.page("inbox_older.html", context)
+
+
+async def _whole_list(visit: MemberVisit) -> web.Response:
+    return visit.page("inbox_content.html", {"mail": await read_list(visit), "open_id": None})

@@ -15,7 +15,8 @@ from mailkeep.errors import NotFound
 from mailkeep.mail.hops import route as route_of
 from mailkeep_api.documents import send_download, text_document
 from mailkeep_web.frame import SANDBOX, frame_document
-from mailkeep_web.mail_list import read_list
+from mailkeep_web.mail_list import ListFilter, list_query, read_filter, read_list
+from mailkeep_web.notices import notice_of
 from mailkeep_web.removed import removed_words
 from mailkeep_web.routing import Routes
 from mailkeep_web.timeline import timeline
@@ -51,16 +52,29 @@ async def show(visit: MemberVisit) -> web.StreamResponse:
     if detail.summary.read_at is None and _is_opened_by_reader(visit):
         await visit.core.inbox.set_read(visit.actor, detail.summary.id, read=True)
     tab = _tab(visit, detail)
+    shown = await read_filter(visit)
     context = {
-        "mail": await read_list(visit),
+        "filter": shown,
         "open_id": detail.summary.id,
         "detail": detail,
         "tab": tab,
         "sandbox": SANDBOX,
         "may_write": Scope.MESSAGES_WRITE in visit.actor.scopes,
+        **await _neighbours(visit, detail, shown),
         **await _content(visit, detail, tab),
     }
-    return await visit.member_page("message.html", context)
+    if visit.request.headers.get("HX-Target") == "reading":  # a script that has the list already
+        return await visit.member_page("message_part.html", context)
+    list_context = {"mail": await read_list(visit), "notice": notice_of(visit.request.query)}
+    return await visit.member_page("message.html", {**context, **list_context})
+
+
+async def _neighbours(visit: MemberVisit, detail: MessageDetail, shown: ListFilter) -> Mapping[str, object]:
+    """The messages before and after it in the list; none of a search that cannot be understood."""
+    if shown.error is not None:
+        return {"newer": None, "older": None}
+    newer, older = await visit.core.inbox.neighbours(visit.actor, detail.summary.seq, shown.found)
+    return {"newer": newer, "older": older}
 
 
 async def _content(visit: MemberVisit, detail: MessageDetail, tab: Tab) -> Mapping[str, object]:
@@ -146,13 +160,13 @@ async def attachment(visit: MemberVisit) -> web.StreamResponse:
 @routes.member("POST", "/messages/{message_id}/unread", audit="message.update")
 async def mark_unread(visit: MemberVisit) -> web.StreamResponse:
     await visit.core.inbox.set_read(visit.actor, _message_id(visit), read=False)
-    return see_other("/inbox")
+    return see_other(f"/inbox{list_query(visit)}")
 
 
 @routes.member("POST", "/messages/{message_id}/delete", audit="message.delete")
 async def delete(visit: MemberVisit) -> web.StreamResponse:
     await visit.core.inbox.delete(visit.actor, _message_id(visit))
-    return see_other("/inbox?done=message-deleted")
+    return see_other(f"/inbox{list_query(visit, done='message-deleted')}")
 
 
 def _message_id(visit: MemberVisit) -> str:

@@ -5,20 +5,23 @@
   const pane = document.getElementById("list");
   if (!pane || !pane.dataset.events) return;
 
+  const SLIDE_MS = 180;
   const state = document.getElementById("live-state");
   const news = document.getElementById("live-news");
+  const pill = document.getElementById("new-above");
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
   let busy = false;
   let again = false;
   let missed = false;
+  let above = 0; // new rows above what the reader sees
 
   function newestShown() {
     return document.querySelector("#rows [data-seq]")?.dataset.seq;
   }
 
-  // What the reader looks at stays where it is: rows that arrive above it push the scroll position along.
   function scrollerOf(rows) {
     const scroller = rows.closest(".list-scroll");
-    return scroller.scrollHeight > scroller.clientHeight ? scroller : document.scrollingElement;
+    return getComputedStyle(scroller).overflowY === "auto" ? scroller : document.scrollingElement;
   }
 
   async function fetchRows() {
@@ -27,30 +30,65 @@
     const rows = document.getElementById("rows");
     if (!newest || !rows) {
       await htmx.ajax("GET", url.pathname + url.search, { target: "#list-content", swap: "innerHTML" });
-      announce(document.getElementById("rows")?.childElementCount ?? 0);
+      announce([...(document.getElementById("rows")?.children ?? [])]);
       await endWaiting();
       return;
     }
     url.searchParams.set("after", newest);
     const scroller = scrollerOf(rows);
+    const first = rows.firstElementChild;
     const before = { top: scroller.scrollTop, height: rows.getBoundingClientRect().height };
-    const count = rows.childElementCount;
     scroller.style.overflowAnchor = "none";
     await htmx.ajax("GET", url.pathname + url.search, { target: "#rows", swap: "afterbegin" });
     const grown = rows.isConnected ? rows.getBoundingClientRect().height - before.height : 0;
-    if (before.top > 0 && rows.offsetParent && grown > 0) scroller.scrollTop = before.top + grown;
+    const moved = grown > 0 && rows.offsetParent ? makeRoom(scroller, rows, before.top, grown) : null;
     scroller.style.overflowAnchor = "";
-    announce(rows.childElementCount - count);
+    announce(rowsAbove(first));
+    await moved;
+  }
+
+  // What the reader looks at stays where it is. At the top of the list new rows push the others down, as one movement
+  // that is over before the next begins.
+  function makeRoom(scroller, rows, top, grown) {
+    if (top > 0) scroller.scrollTop = top + grown;
+    if (top > 0 || document.hidden) return null;
+    const duration = still.matches ? 1 : SLIDE_MS;
+    const slide = rows.animate([{ transform: `translateY(${-grown}px)` }, { transform: "none" }], { duration, easing: "ease-out" });
+    return Promise.race([slide.finished, new Promise((resolve) => setTimeout(resolve, 2 * SLIDE_MS))]);
+  }
+
+  function rowsAbove(first) {
+    const all = [...(document.getElementById("rows")?.children ?? [])];
+    return first.isConnected ? all.slice(0, all.indexOf(first)) : all;
   }
 
   // The advice to send a first mail has done its work, and on a narrow screen it hides the list.
   async function endWaiting() {
     if (!document.querySelector("#rows") || !document.querySelector("#reading[data-waiting]")) return;
-    await htmx.ajax("GET", pane.dataset.inbox, { target: "#reading", select: "#reading", swap: "outerHTML" });
+    await htmx.ajax("GET", pane.dataset.here, { target: "#reading", select: "#reading", swap: "outerHTML" });
   }
 
-  function announce(count) {
-    if (count > 0) news.textContent = count === 1 ? "1 new message" : `${count} new messages`;
+  function announce(items) {
+    if (!items.length) return;
+    const words = (count) => (count === 1 ? "1 new message" : `${count} new messages`);
+    news.textContent = words(items.length);
+    above = isAtTop() ? 0 : above + items.length;
+    pill.hidden = above === 0;
+    pill.querySelector("span").textContent = words(above);
+    document.dispatchEvent(new CustomEvent("mailkeep:arrived", { detail: items }));
+    document.dispatchEvent(new CustomEvent("mailkeep:list"));
+  }
+
+  function isAtTop() {
+    const rows = document.getElementById("rows");
+    return !rows || scrollerOf(rows).scrollTop <= 0;
+  }
+
+  function seen() {
+    if (above && isAtTop()) {
+      above = 0;
+      pill.hidden = true;
+    }
   }
 
   // One request at a time; whatever is said meanwhile leads to exactly one more.
@@ -77,6 +115,12 @@
     state.dataset.state = on ? "on" : "off";
     state.textContent = on ? "Live" : "Reconnecting";
   }
+
+  pill.addEventListener("click", () => {
+    scrollerOf(document.getElementById("rows")).scrollTo({ top: 0, behavior: still.matches ? "instant" : "smooth" });
+    document.querySelector("#rows .row")?.focus({ preventScroll: true });
+  });
+  document.addEventListener("scroll", seen, { capture: true, passive: true });
 
   const events = new EventSource(pane.dataset.events);
   events.addEventListener("open", () => {

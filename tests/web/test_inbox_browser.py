@@ -1,0 +1,229 @@
+"""The inbox in a real browser: selecting, keys, a list that goes on, mail that arrives meanwhile."""
+
+from __future__ import annotations
+
+from playwright.async_api import Browser, Page, expect
+
+from web.site import Visitor, plain_mail
+from web.test_browser import NARROW, context_of, watching
+
+# Chromium's own measure: what moved without anybody having asked for it.
+OBSERVE_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    window.shifts.push([entry.value, entry.sources.map((source) => source.node?.outerHTML?.slice(0, 80))]);
+  }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+async def receive_all(visitor: Visitor, count: int) -> list[str]:
+    return [(await visitor.receive(plain_mail(f"Number {number:03}"))).id for number in range(count)]
+
+
+async def focused(page: Page) -> str:
+    """The id of the element that has the keyboard."""
+    found: str = await page.evaluate("document.activeElement.id")
+    return found
+
+
+async def live(page: Page) -> None:
+    await expect(page.locator("#live-state")).to_have_attribute("data-state", "on")
+
+
+async def test_selecting_marking_and_deleting(chromium: Browser, ada: Visitor) -> None:
+    ids = (await receive_all(ada, 60))[::-1]  # as the list has them
+    async with context_of(chromium, ada) as context:
+        with watching(context, ada.world.url) as watch:
+            page = await context.new_page()
+            await page.goto(f"{ada.world.url}/inbox")
+            bar, rows = page.locator("#selection"), page.locator("#rows > li")
+            boxes = page.get_by_role("checkbox", name="Select Number")
+            await boxes.nth(1).check()
+            await boxes.nth(3).click(modifiers=["Shift"])
+            await expect(bar).to_contain_text("3 selected")
+            await bar.get_by_role("button", name="Mark as read").click()
+            await expect(page.get_by_text("3 messages are marked as read.")).to_be_visible()
+            await expect(page.locator("#rows .row.unread")).to_have_count(47)
+            await expect(bar).to_contain_text("Select")
+            assert await focused(page) == f"row-{ids[4]}"
+
+            await page.locator(f"#row-{ids[2]}").click()
+            await expect(page.get_by_role("heading", name="Number 057")).to_be_visible()
+            await boxes.nth(2).check()
+            await boxes.nth(4).check()
+            await bar.locator("summary").click()
+            await expect(bar.get_by_text("The selected messages, their sources")).to_be_visible()
+            await bar.get_by_role("button", name="Delete them").click()
+            await expect(page.get_by_text("2 messages are deleted.")).to_be_visible()
+            await expect(page.locator(f"#row-{ids[2]}")).to_have_count(0)
+            await expect(page.get_by_text("Choose a message to read it here")).to_be_visible()
+            assert page.url == f"{ada.world.url}/inbox"
+            assert await focused(page) == f"row-{ids[3]}"
+
+            await bar.get_by_role("checkbox", name="Select").check()
+            await bar.get_by_role("checkbox", name="All messages").check()
+            await expect(bar).to_contain_text("All selected")
+            await bar.locator("summary").click()
+            await bar.get_by_role("button", name="Delete them").click()
+            await expect(page.get_by_text("58 messages are deleted.")).to_be_visible()
+            await expect(rows).to_have_count(0)
+            await expect(page.get_by_text("No messages yet")).to_be_visible()
+        assert watch.console == []
+
+
+async def test_selecting_without_javascript(chromium: Browser, ada: Visitor) -> None:
+    await receive_all(ada, 3)
+    async with context_of(chromium, ada, java_script_enabled=False, viewport=NARROW) as context:
+        page = await context.new_page()
+        await page.goto(f"{ada.world.url}/inbox")
+        await page.get_by_role("checkbox", name="Select Number 001").check()
+        await page.get_by_role("button", name="Mark as read").click()
+        await expect(page.get_by_text("1 message is marked as read.")).to_be_visible()
+        await page.get_by_role("checkbox", name="All messages").check()
+        await page.locator("#selection summary").click()
+        await page.get_by_role("button", name="Delete them").click()
+        await expect(page.get_by_text("3 messages are deleted.")).to_be_visible()
+
+
+async def test_the_keys_of_a_mail_client(chromium: Browser, ada: Visitor) -> None:
+    ids = (await receive_all(ada, 6))[::-1]
+    async with context_of(chromium, ada) as context:
+        with watching(context, ada.world.url) as watch:
+            page = await context.new_page()
+            await page.goto(f"{ada.world.url}/inbox")
+            await live(page)
+            press = page.keyboard.press
+            for key, row in (("j", 0), ("j", 1), ("j", 2), ("k", 1)):
+                await press(key)
+                assert await focused(page) == f"row-{ids[row]}"
+            await press("o")
+            await expect(page.get_by_role("heading", name="Number 004")).to_be_visible()
+            assert await focused(page) == f"row-{ids[1]}"
+            await page.locator("#reading-title").focus()
+            await press("j")
+            await expect(page.get_by_role("heading", name="Number 003")).to_be_visible()
+            assert page.url.endswith(ids[2])
+            await press("e")
+            await expect(page.get_by_text("1 message is marked as unread.")).to_be_visible()
+            await expect(page.locator("#reading[data-message]")).to_have_count(0)
+            await expect(page.locator(f"#row-{ids[2]}.unread")).to_be_visible()
+
+            await press("x")  # the row after it has the focus
+            await expect(page.locator("#selection")).to_contain_text("1 selected")
+            await press("#")
+            await expect(page.get_by_role("button", name="Delete them")).to_be_focused()
+            await press("Escape")
+            await expect(page.get_by_role("button", name="Delete them")).to_be_hidden()
+            await press("#")
+            await press("Enter")
+            await expect(page.get_by_text("1 message is deleted.")).to_be_visible()
+            await expect(page.locator(f"#row-{ids[3]}")).to_have_count(0)
+            assert await focused(page) == f"row-{ids[4]}"
+
+            await press("o")
+            await expect(page.get_by_role("heading", name="Number 001")).to_be_visible()
+            await press("u")
+            await expect(page.get_by_text("Choose a message to read it here")).to_be_visible()
+            assert await focused(page) == f"row-{ids[4]}"
+
+            await press("?")
+            await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+            await press("j")
+            await press("Escape")
+            assert await focused(page) == f"row-{ids[4]}"
+            await press("/")
+            await expect(page.get_by_label("Search messages")).to_be_focused()
+            await page.keyboard.type("jkou?e#x")
+            assert await page.get_by_label("Search messages").input_value() == "jkou?e#x"
+            await page.locator(f"#row-{ids[4]}").focus()
+            await press("Control+k")
+            await press("Alt+j")
+            assert await focused(page) == f"row-{ids[4]}"
+            await page.get_by_role("button", name="Keyboard shortcuts").click()
+            await page.get_by_role("button", name="Close").click()
+            assert await focused(page) == "show-help"
+        assert watch.console == []
+
+
+async def test_the_list_goes_on_by_itself_and_is_found_again(chromium: Browser, ada: Visitor) -> None:
+    await receive_all(ada, 130)
+    for viewport in ({"width": 1440, "height": 700}, NARROW):
+        async with context_of(chromium, ada, viewport=viewport) as context:
+            page = await context.new_page()
+            await page.goto(f"{ada.world.url}/inbox")
+            rows = page.locator("#rows > li")
+            await expect(rows).to_have_count(50)
+            await rows.nth(49).scroll_into_view_if_needed()
+            await expect(rows).to_have_count(100)
+            row = page.get_by_role("link", name="Number 045")
+            await rows.nth(99).scroll_into_view_if_needed()
+            await expect(rows).to_have_count(130)
+            await row.scroll_into_view_if_needed()
+            await expect(page.get_by_role("link", name="Older")).to_be_hidden()
+            place = await row.bounding_box()
+            await row.click()
+            await expect(page.get_by_role("heading", name="Number 045")).to_be_visible()
+            await page.go_back()
+            await expect(page.locator("#reading[data-message]")).to_have_count(0)
+            await expect(rows).to_have_count(130)
+            assert await row.bounding_box() == place
+            await page.goto(f"{ada.world.url}/addresses")
+            await page.go_back()
+            await expect(rows).to_have_count(130)
+            await expect(row).to_be_in_viewport()
+
+
+async def test_the_list_stops_growing(chromium: Browser, ada: Visitor) -> None:
+    await receive_all(ada, 52)
+    async with context_of(chromium, ada) as context:
+        page = await context.new_page()
+        await page.goto(f"{ada.world.url}/inbox")
+        await live(page)
+        await page.evaluate("for (let n = 0; n < 350; n++) rows.append(rows.lastElementChild.cloneNode(true))")
+        await page.locator("#rows > li").last.scroll_into_view_if_needed()
+        older = page.get_by_role("link", name="Older")
+        await expect(older).to_be_visible()
+        await page.wait_for_timeout(300)
+        await expect(page.locator("#rows > li")).to_have_count(400)
+        await ada.receive(plain_mail("One more"))
+        await expect(page.get_by_role("link", name="One more")).to_be_attached()
+        await expect(page.locator("#rows > li")).to_have_count(400)
+        await older.click()
+        await expect(page.get_by_role("link", name="Number 001")).to_be_visible()
+        await page.get_by_role("link", name="Newest").click()
+        await expect(page.get_by_role("link", name="One more")).to_be_visible()
+
+
+async def test_nothing_shifts_when_mail_arrives(chromium: Browser, ada: Visitor) -> None:
+    await receive_all(ada, 3)
+    for viewport in ({"width": 1440, "height": 700}, NARROW):
+        async with context_of(chromium, ada, viewport=viewport) as context:
+            page = await context.new_page()
+            await page.add_init_script(OBSERVE_SHIFTS)
+            await page.goto(f"{ada.world.url}/inbox")
+            await live(page)
+            await page.evaluate("shifts.length = 0")
+            for number in range(3):
+                await ada.receive(plain_mail(f"Short list {number} {viewport['width']}"))
+                await expect(page.get_by_role("link", name=f"Short list {number} {viewport['width']}")).to_be_visible()
+                await page.wait_for_timeout(300)
+            for number in range(20):
+                await ada.receive(plain_mail(f"Filling {number}"))
+            await expect(page.get_by_role("link", name="Filling 19")).to_be_attached()
+            below = page.get_by_role("link", name="Number 001")
+            await below.scroll_into_view_if_needed()
+            await page.wait_for_timeout(700)
+            place = await below.bounding_box()
+            await ada.receive(plain_mail(f"Above {viewport['width']}"))
+            pill = page.get_by_role("button", name="1 new message")
+            await expect(pill).to_be_visible()
+            after = await below.bounding_box()
+            assert place is not None
+            assert after is not None
+            assert abs(after["y"] - place["y"]) < 1
+            assert await page.evaluate("shifts") == []
+            await pill.click()
+            await expect(page.get_by_role("link", name=f"Above {viewport['width']}")).to_be_in_viewport()
+            await expect(pill).to_be_hidden()
