@@ -12,6 +12,7 @@ from mailkeep_api.keys import PAGE_ERROR
 from mailkeep_web.errors import page_error
 from mailkeep_web.pages import (
     addresses,
+    audit,
     deletion,
     events,
     export,
@@ -35,7 +36,7 @@ PAGES: Final = (
     inbox, selected, events, message,
     addresses,
     profile, sessions, export, deletion,
-    tokens,
+    tokens, audit,
     reference,
 )  # fmt: skip
 

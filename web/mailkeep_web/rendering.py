@@ -12,6 +12,7 @@ from mailkeep.domain.clock import rfc3339
 from mailkeep.mail.defects import defect_words
 from mailkeep.mail.links import links_of_text
 from mailkeep_web import words
+from mailkeep_web.audit_words import action_words, actor_words, outcome_words
 from mailkeep_web.devices import device
 from mailkeep_web.links import link_warning_words
 from mailkeep_web.parts import part_facts, role_words
@@ -51,6 +52,9 @@ class Templates:
             user_role=words.user_role,
             device=device,
             scope_words=scope_words,
+            action_words=action_words,
+            outcome_words=outcome_words,
+            actor_words=actor_words,
             facts=part_facts,
         )
 

@@ -16,7 +16,8 @@ STYLE_SHEET: Final = "mailkeep.css"
 STYLES: Final = (
     "tokens", "elements", "bar", "forms", "columns", "landing",
     "inbox", "selection", "message", "structure", "hops", "panes",
-    "addresses", "account", "reference", "media",
+    "addresses", "account", "records",
+    "reference", "media",
 )  # fmt: skip
 # So is the script of the inbox and of a message: files of `scripts/`, none of which needs another to be loaded first.
 INBOX_SCRIPT: Final = "inbox.js"
