@@ -71,11 +71,18 @@ SEEN: Final = (
     Seen("ada", "/settings/sessions"),
     Seen("ada", "/settings/export"),
     Seen("ada", "/settings/delete"),
+    Seen("ada", "/settings/delete", {"email": "bob@example.org", "password": "wrong"}),
+    Seen("ada", "/tokens"),
+    Seen("ada", "/tokens", {"name": " "}),
+    Seen("ada", "/tokens", {"name": "from a page"}),
+    Seen("ada", "/audit"),
+    Seen("ada", "/audit?from=yesterday&actor=%27"),
 )
 # What is no page: parts of one, files, streams, and the sender's own document, which is for its sender to write well.
 NO_PAGES: Final = {
     "/inbox/rows",
     "/inbox/events",
+    "/audit/export",
     "/settings/export/archive",
     "/settings/export/events",
     "/messages/{message_id}/html",
