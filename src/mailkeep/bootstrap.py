@@ -41,6 +41,7 @@ from mailkeep.services.lockout import Lockout
 from mailkeep.services.message_waits import MessageWaits
 from mailkeep.services.passwords import Passwords
 from mailkeep.services.recipients import RecipientsFeed
+from mailkeep.services.redating import ExpiryRedating
 from mailkeep.services.redis_hints import open_hints
 from mailkeep.services.refusals import Refusals
 from mailkeep.services.removal import MessageRemoval
@@ -49,6 +50,7 @@ from mailkeep.services.search_indexer import SearchIndexer
 from mailkeep.services.service_tokens import ServiceTokens
 from mailkeep.services.session_keys import ConfiguredKeys, KeyFile, SessionKeys
 from mailkeep.services.sessions import Sessions
+from mailkeep.services.tier_change import TierChange
 from mailkeep.services.tokens import Tokens
 from mailkeep.storage.blobs.blob_store import BlobStore
 from mailkeep.storage.blobs.files import open_files
@@ -71,6 +73,8 @@ class Core:
     export: AccountExport
     purge: AccountPurge
     tiers: AccountTiers
+    tier_change: TierChange
+    redating: ExpiryRedating
     diagnosing: Diagnosing
     idempotency: Idempotency
     sessions: Sessions
@@ -129,6 +133,9 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             purge = AccountPurge(database, removal, clock=clock)
             messages = MessageRemoval(database, trail, removal, hints, indexer, tier_of=settings.tier, clock=clock)
             inbox = Inbox(database, trail, messages, blobs, clock=clock)
+            tiers = AccountTiers(database, tier_of=settings.tier)
+            redating = ExpiryRedating(database, tier_of=settings.tier)
+            tier_change = TierChange(hints, tiers, redating, tier_of=settings.tier, clock=clock)
             yield Core(
                 settings=settings,
                 database=database,
@@ -137,7 +144,9 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 accounts=accounts,
                 deletion=AccountDeletion(database, trail, hints, accounts, purge, clock=clock),
                 purge=purge,
-                tiers=AccountTiers(database, tier_of=settings.tier),
+                tiers=tiers,
+                tier_change=tier_change,
+                redating=redating,
                 idempotency=Idempotency(database, clock=clock),
                 sessions=Sessions(
                     database,
@@ -159,7 +168,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 refusals=Refusals(database, tier_of=settings.tier, clock=clock),
                 ingest=ingest,
                 indexer=indexer,
-                administration=Administration(database, trail, hints, settings, clock=clock),
+                administration=Administration(database, trail, tier_change, settings, clock=clock),
                 incident=Incident(database, trail, clock=clock),
                 audit=AuditView(database),
                 trail=trail,

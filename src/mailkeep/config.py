@@ -392,6 +392,7 @@ class Limits(Section):
     received_per_hour: int = Field(gt=0, description="messages per address in a rolling hour")
     storage_mb: int = Field(gt=0, description="megabytes (2**20 bytes) of mail")
     api_requests_per_minute: int = Field(gt=0, description="requests to the API")
+    features: tuple[str, ...] = Field(default=(), description="what else it has, in words that customers are shown")
 
 
 FREE: Final = Limits(addresses=3, retention_days=7, received_per_hour=100, storage_mb=100, api_requests_per_minute=60)
@@ -460,6 +461,7 @@ class Settings(Section):
             received_per_hour=limits.received_per_hour,
             storage_bytes=limits.storage_mb * MIB,
             api_requests_per_minute=limits.api_requests_per_minute,
+            features=limits.features,
         )
 
 

@@ -117,6 +117,7 @@ async def _api(settings: Settings) -> AsyncIterator[None]:
         open_core(settings) as core,
         core.sealing.running(),
         core.purge.running(),
+        core.redating.running(),
         serve_http(build_application(core, settings), settings.http.listen),
     ):
         yield

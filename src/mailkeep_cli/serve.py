@@ -38,6 +38,7 @@ async def _everything(settings: Settings, *, welcome: bool) -> AsyncIterator[Non
         open_core(settings) as core,
         core.sealing.running(),
         core.purge.running(),
+        core.redating.running(),
         serve_http(build_application(core, settings), settings.http.listen),
         run_mxd(settings, core, LocalSource(core.recipients), smtp=settings.smtp.enabled),
     ):

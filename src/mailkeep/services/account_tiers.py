@@ -11,12 +11,13 @@ from mailkeep.domain.tier import Tier
 from mailkeep.storage import accounts
 from mailkeep.storage.database import Database
 
-KEPT_S: Final = 30.0
+# As soon as other processes hear of it by mail: a change is in force within a second.
+KEPT_S: Final = 1.0
 MAX_KEPT: Final = 10_000
 
 
 class AccountTiers:
-    """Remembers each answer for half a minute: a change of tier is seen by then."""
+    """Remembers each answer for a second: by then a change of tier is seen that another process made."""
 
     def __init__(
         self,
@@ -29,6 +30,10 @@ class AccountTiers:
         self._tier_of = tier_of
         self._monotonic = monotonic
         self._kept: OrderedDict[str, tuple[float, Tier]] = OrderedDict()
+
+    def forget(self, account_id: str) -> None:
+        """The account has another tier, and that is committed."""
+        self._kept.pop(account_id, None)
 
     async def of(self, account_id: str) -> Tier:
         """Raises NotFound, ConfigurationError for a tier that is not configured, DatabaseUnavailable."""

@@ -18,6 +18,7 @@ from mailkeep.services import hints
 from mailkeep.services.audit import AuditTrail
 from mailkeep.services.hints import Hints
 from mailkeep.storage import accounts, addresses, recipients
+from mailkeep.storage.accounts import Ledger
 from mailkeep.storage.database import Database
 
 MAX_LABEL: Final = 100
@@ -106,11 +107,13 @@ class Addresses:
         """Change what is given. An inactive address refuses mail.
 
         `seen`: what the caller believes it to be. Raises NotFound, InvalidInput, NotAllowed, PreconditionFailed when
-        it is something else.
+        it is something else, LimitReached when the tier allows no more active ones: a smaller tier leaves addresses
+        inactive.
         """
         account_id = actor.owner(Scope.ADDRESSES_WRITE)
         async with self._database.write() as connection:
-            # First the counter, whose row stays locked: changes of addresses are made one after the other.
+            ledger = await accounts.lock_one(connection, account_id)
+            # Then the counter, whose row stays locked: changes of addresses are made one after the other.
             change_seq = await recipients.next_change(connection)
             found = await _as_seen(connection, account_id, address_id, seen)
             changed = replace(found, changed_at=self._clock())
@@ -118,6 +121,8 @@ class Addresses:
                 changed = replace(changed, label=_checked_label(label))
             if active is not None:
                 changed = replace(changed, status=AddressStatus.ACTIVE if active else AddressStatus.INACTIVE)
+            if active and found.status is AddressStatus.INACTIVE:
+                await self._require_room(connection, ledger)
             await addresses.change(
                 connection,
                 account_id,
@@ -146,6 +151,12 @@ class Addresses:
             )
             await self._trail.write(connection, actor, "address.delete", resource=address_id)
         self._hints.notify(hints.RECIPIENTS)
+
+    async def _require_room(self, connection: AsyncConnection, ledger: Ledger) -> None:
+        """Raises LimitReached when no more addresses of a locked account may be active."""
+        tier = self._settings.tier(ledger.tier)
+        if await addresses.active_count(connection, ledger.id) >= tier.addresses:
+            raise LimitReached(f"the tier {tier.name} allows {tier.addresses} active addresses: switch one off first")
 
     def _wanted(self, address: str | None, local_part: str | None) -> str:
         if address is not None and local_part is not None:

@@ -12,9 +12,8 @@ from mailkeep.domain.audit import AuditQuery, AuditRecord
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.errors import ConfigurationError, InvalidInput
-from mailkeep.services import hints
 from mailkeep.services.audit import AuditTrail
-from mailkeep.services.hints import Hints
+from mailkeep.services.tier_change import TierChange
 from mailkeep.storage import account_directory, accounts, audit_log, incidents, recipients
 from mailkeep.storage.database import Database
 
@@ -23,12 +22,12 @@ class Administration:
     """For the scope `admin`. Every method raises NotAllowed without it."""
 
     def __init__(
-        self, database: Database, trail: AuditTrail, hints: Hints, settings: Settings, *, clock: Clock
+        self, database: Database, trail: AuditTrail, tier_change: TierChange, settings: Settings, *, clock: Clock
     ) -> None:
         self._database = database
         self._clock = clock
         self._trail = trail
-        self._hints = hints
+        self._tier_change = tier_change
         self._settings = settings
 
     async def find(self, actor: Actor, wanted: AccountFilter) -> tuple[list[AccountEntry], str | None]:
@@ -54,16 +53,17 @@ class Administration:
     ) -> AccountEntry:
         """Change what is given. A suspended account refuses mail, its log-ins end, and nobody can use its tokens.
 
-        In force within a second; a tier's rate of API requests within half a minute. Raises NotFound, also for a
-        deleted one; InvalidInput for a tier that is not configured.
+        In force within a second; what another tier means for addresses and stored mail: `TierChange`. Raises
+        NotFound, also for a deleted one; InvalidInput for a tier that is not configured.
         """
         actor.require(Scope.ADMIN)
         self._require_tier(tier)
         async with self._database.write() as connection:
-            await accounts.lock_one(connection, account_id)
+            ledger = await accounts.lock_one(connection, account_id)
             before = await account_directory.get(connection, account_id)
             after = replace(before, tier=tier or before.tier, status=status or before.status)
-            await account_directory.change(connection, account_id, tier=after.tier, status=after.status)
+            changed = await self._tier_change.make(connection, ledger, after.tier)
+            await account_directory.set_status(connection, account_id, after.status)
             if after.status is not AccountStatus.ACTIVE:
                 await incidents.revoke_sessions(connection, account_id, now=self._clock())
             await recipients.touch_account(connection, account_id)
@@ -72,10 +72,10 @@ class Administration:
                 actor,
                 "admin.account_update",
                 resource=account_id,
-                detail=f"tier={after.tier} status={after.status.value}",
+                detail=f"tier={after.tier} status={after.status.value}" + (f" {changed}" if changed else ""),
                 account_id=account_id,
             )
-        self._hints.notify(hints.RECIPIENTS)
+        self._tier_change.made(account_id)
         return after
 
     async def totals(self, actor: Actor) -> Totals:

@@ -39,8 +39,8 @@ async def get(connection: AsyncConnection, account_id: str) -> AccountEntry:
     return _entry(row)
 
 
-async def change(connection: AsyncConnection, account_id: str, *, tier: str, status: AccountStatus) -> None:
-    await connection.execute(update(accounts).where(accounts.c.id == account_id).values(tier=tier, status=status))
+async def set_status(connection: AsyncConnection, account_id: str, status: AccountStatus) -> None:
+    await connection.execute(update(accounts).where(accounts.c.id == account_id).values(status=status))
 
 
 async def owners_of(connection: AsyncConnection, account_ids: Sequence[str]) -> dict[str, str]:

@@ -88,6 +88,11 @@ async def set_deleted(connection: AsyncConnection, account_id: str) -> None:
     await connection.execute(update(accounts).where(accounts.c.id == account_id).values(values))
 
 
+async def set_tier(connection: AsyncConnection, account_id: str, tier: str) -> None:
+    """The caller has it locked."""
+    await connection.execute(update(accounts).where(accounts.c.id == account_id).values(tier=tier))
+
+
 async def deleted_among(connection: AsyncConnection, account_ids: Collection[str]) -> set[str]:
     query = select(accounts.c.id).where(accounts.c.id.in_(account_ids), accounts.c.status == AccountStatus.DELETED)
     return set((await connection.execute(query)).scalars())

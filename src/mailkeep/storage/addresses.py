@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -67,6 +67,26 @@ async def count(connection: AsyncConnection, account_id: str) -> int:
     return int((await connection.execute(query)).scalar_one())
 
 
+async def active_count(connection: AsyncConnection, account_id: str) -> int:
+    query = select(func.count()).where(*_active(account_id))
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def active_beyond(connection: AsyncConnection, account_id: str, limit: int) -> list[str]:
+    """The ids of those active addresses that would remain if the `limit` oldest were taken away; ids grow with time."""
+    query = select(addresses.c.id).where(*_active(account_id)).order_by(addresses.c.id)
+    return list((await connection.execute(query)).scalars())[limit:]
+
+
+async def deactivate(connection: AsyncConnection, account_id: str, ids: Sequence[str], *, now: datetime) -> None:
+    """Make addresses inactive; the caller puts them into the recipients feed."""
+    condition = addresses.c.account_id == account_id, addresses.c.id.in_(ids)
+    if ids:
+        await connection.execute(
+            update(addresses).where(*condition).values(status=AddressStatus.INACTIVE, changed_at=now)
+        )
+
+
 async def change(
     connection: AsyncConnection,
     account_id: str,
@@ -94,6 +114,11 @@ async def bury(connection: AsyncConnection, account_id: str, *, first_change: in
         change_seq = first_change + offset
         await change(connection, account_id, address_id, change_seq=change_seq, changed_at=now, deleted_at=now)
     await connection.execute(update(addresses).where(addresses.c.account_id == account_id).values(label=""))
+
+
+def _active(account_id: str) -> tuple[ColumnElement[bool], ...]:
+    is_active = addresses.c.status == AddressStatus.ACTIVE
+    return addresses.c.account_id == account_id, addresses.c.deleted_at.is_(None), is_active
 
 
 def _of(account_id: str) -> Any:

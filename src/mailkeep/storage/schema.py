@@ -261,6 +261,18 @@ account_deletions = Table(
     **_MYSQL,
 )
 
+# Accounts with another tier, whose messages are being given its time of expiry: see services/redating.py.
+tier_changes = Table(
+    "tier_changes",
+    metadata,
+    Column("account_id", Identifier, ForeignKey("accounts.id"), primary_key=True),
+    Column("tier", String(32), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("done_seq", BigNumber, nullable=False),
+    Column("last_seq", BigNumber, nullable=False),
+    **_MYSQL,
+)
+
 # What was done, by whom: only ever added to. No foreign keys: it outlives whom it is about.
 audit_log = Table(
     "audit_log",
