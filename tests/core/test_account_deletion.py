@@ -25,7 +25,7 @@ from mailkeep.domain.idempotency import KeptAnswer
 from mailkeep.domain.ids import new_id
 from mailkeep.domain.message import Transport
 from mailkeep.domain.refusal import Refusal
-from mailkeep.domain.scope import Actor, Scope
+from mailkeep.domain.scope import Actor, Scope, operator
 from mailkeep.errors import Conflict, NotAllowed, NotAuthenticated, NotFound
 from mailkeep.services.ingest import AcceptedRecipient, Incoming
 from mailkeep.storage import account_deletions, account_rows, accounts, api_tokens, schema
@@ -126,6 +126,7 @@ async def a_full_account(core: Core) -> tuple[Customer, set[str]]:
     await asyncio.gather(*(deliver(core, mail(f"aliceletter {n}"), alice.recipient()) for n in range(BLOCK)))
     await core.indexer.work_off()
     await core.inbox.delete(actor, (await alice.messages())[0].id)  # its block is to be made anew
+    await core.administration.change(operator(), made.account.id, tier="paid")
     await core.trail.note(actor, "message.list")
     await core.trail.flush()
     ids = [message.id for message in await alice.messages()]
