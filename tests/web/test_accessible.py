@@ -1,4 +1,4 @@
-"""axe-core finds nothing to complain about: on no page, in no theme, at no width.
+"""axe-core finds nothing to complain about: on no page, in no theme, at no width; and no page is wider than the window.
 
 Whoever adds a page names it here; `test_every_page_is_in_the_list` fails until then.
 """
@@ -170,7 +170,7 @@ async def test_nothing_to_complain_about(site: Site, seen: Seen) -> None:
         if seen.sent:
             await send(page, seen.sent)
         await page.evaluate(AXE)
-        complaints = [
+        complaints = [f"{width} px wide" for width in await too_wide(page)] + [
             f"{theme} {viewport['width']}: {found['id']}: {found['help']}\n    " + "\n    ".join(found["nodes"])
             for viewport in (WIDE, NARROW)
             for theme in RULES
@@ -179,6 +179,16 @@ async def test_nothing_to_complain_about(site: Site, seen: Seen) -> None:
     finally:
         await page.close()
     assert not complaints, "\n".join(complaints)
+
+
+async def too_wide(page: Page) -> list[int]:
+    """The widths of the page where they are larger than the window's."""
+    widths = []
+    for viewport in (WIDE, NARROW):
+        await page.set_viewport_size(viewport)  # type: ignore[arg-type]  # a dictionary of this shape
+        width: int = await page.evaluate("document.documentElement.scrollWidth")
+        widths += [width] if width > viewport["width"] else []
+    return widths
 
 
 async def look(page: Page, theme: Any, viewport: Any, repeated: str) -> list[dict[str, Any]]:
