@@ -66,6 +66,9 @@ SEEN: Final = (
     Seen("ada", "/messages/{hops}?tab=delivery"),
     Seen("ada", "/addresses"),
     Seen("ada", "/addresses?done=created"),
+    Seen("ada", "/addresses/{address}"),
+    Seen("ada", "/addresses/{address}", {"label": "x" * 100}),
+    Seen("ada", "/addresses/{address}/diagnosis"),
     Seen("ada", "/settings"),
     Seen("ada", "/settings", {"current": "not it", "new": "short"}),
     Seen("ada", "/settings/sessions"),
@@ -82,6 +85,7 @@ SEEN: Final = (
 NO_PAGES: Final = {
     "/inbox/rows",
     "/inbox/events",
+    "/addresses/{address_id}/qr.svg",
     "/audit/export",
     "/settings/export/archive",
     "/settings/export/events",

@@ -11,6 +11,7 @@ from mailkeep.config import Settings
 from mailkeep_api.keys import PAGE_ERROR
 from mailkeep_web.errors import page_error
 from mailkeep_web.pages import (
+    address,
     addresses,
     audit,
     deletion,
@@ -34,7 +35,7 @@ from mailkeep_web.static_files import StaticFiles
 PAGES: Final = (
     landing, register, login,
     inbox, selected, events, message,
-    addresses,
+    addresses, address,
     profile, sessions, export, deletion,
     tokens, audit,
     reference,

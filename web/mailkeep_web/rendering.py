@@ -16,6 +16,7 @@ from mailkeep_web.audit_words import action_words, actor_words, outcome_words
 from mailkeep_web.devices import device
 from mailkeep_web.links import link_warning_words
 from mailkeep_web.parts import part_facts, role_words
+from mailkeep_web.receiving_words import obstacle_words, refusal_words
 from mailkeep_web.reports import report_shown
 from mailkeep_web.security import PAGE_HEADERS
 from mailkeep_web.token_words import scope_words
@@ -55,6 +56,8 @@ class Templates:
             action_words=action_words,
             outcome_words=outcome_words,
             actor_words=actor_words,
+            obstacle_words=obstacle_words,
+            refusal_words=refusal_words,
             facts=part_facts,
         )
 

@@ -48,6 +48,7 @@ class Diagnosis:
     limit_per_hour: int
     refusals: tuple[RefusalCount, ...]
     last_message_at: datetime | None
+    stored_messages: int
     feed_asked_at: datetime | None
 
     @property

@@ -42,6 +42,7 @@ class Diagnosing:
             account = await accounts.get(connection, account_id)
             tier = self._tier_of(account.tier)
             received = await diagnosis.received(connection, account_id, address_id, limit=tier.received_per_hour)
+            stored = await diagnosis.stored(connection, account_id, address_id)
             refused = await diagnosis.refusal_counts(connection, account_id, address_id, since=now - DAY)
         return Diagnosis(
             address=address,
@@ -53,5 +54,6 @@ class Diagnosing:
             limit_per_hour=tier.received_per_hour,
             refusals=refused,
             last_message_at=received[0] if received else None,
+            stored_messages=stored,
             feed_asked_at=self._feed_asked_at(),
         )

@@ -24,6 +24,12 @@ async def received(connection: AsyncConnection, account_id: str, address_id: str
     return list((await connection.execute(query)).scalars())
 
 
+async def stored(connection: AsyncConnection, account_id: str, address_id: str) -> int:
+    """How many messages there are still. Answered from an index alone."""
+    mine = messages.c.account_id == account_id, messages.c.address_id == address_id
+    return int((await connection.execute(select(func.count()).select_from(messages).where(*mine))).scalar_one())
+
+
 async def refusal_counts(
     connection: AsyncConnection, account_id: str, address_id: str, *, since: datetime
 ) -> tuple[RefusalCount, ...]:

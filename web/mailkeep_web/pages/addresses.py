@@ -9,6 +9,7 @@ from aiohttp import web
 from mailkeep.errors import Conflict, InvalidInput, LimitReached, NameReserved
 from mailkeep_web.forms import WHOLE_FORM, Form, read_form
 from mailkeep_web.mail_list import MAX_ADDRESSES
+from mailkeep_web.pages.address import address_page
 from mailkeep_web.routing import Routes
 from mailkeep_web.visit import MemberVisit, see_other
 
@@ -51,27 +52,40 @@ async def relabel(visit: MemberVisit) -> web.StreamResponse:
     try:
         await visit.core.addresses.update(visit.actor, _address_id(visit), label=form.value("label"))
     except InvalidInput:
+        if _is_from_its_page(form):
+            return await address_page(visit, form.with_error("label", _LABEL), status=422)
         wrong = Form(values={_label_of(visit): form.value("label")}).with_error(_label_of(visit), _LABEL)
         return await _page(visit, wrong, status=422)
-    return see_other("/addresses?done=labelled")
+    return see_other(_back(visit, form, "labelled"))
 
 
 @routes.member("POST", "/addresses/{address_id}/activate", audit="address.update")
 async def activate(visit: MemberVisit) -> web.StreamResponse:
+    form = await read_form(visit.request)
     await visit.core.addresses.update(visit.actor, _address_id(visit), active=True)
-    return see_other("/addresses?done=activated")
+    return see_other(_back(visit, form, "activated"))
 
 
 @routes.member("POST", "/addresses/{address_id}/deactivate", audit="address.update")
 async def deactivate(visit: MemberVisit) -> web.StreamResponse:
+    form = await read_form(visit.request)
     await visit.core.addresses.update(visit.actor, _address_id(visit), active=False)
-    return see_other("/addresses?done=deactivated")
+    return see_other(_back(visit, form, "deactivated"))
 
 
 @routes.member("POST", "/addresses/{address_id}/delete", audit="address.delete")
 async def delete(visit: MemberVisit) -> web.StreamResponse:
     await visit.core.addresses.delete(visit.actor, _address_id(visit))
     return see_other("/addresses?done=deleted")
+
+
+def _is_from_its_page(form: Form) -> bool:
+    return form.value("back") == "address"
+
+
+def _back(visit: MemberVisit, form: Form, done: str) -> str:
+    """The page that the form was on: the list, or the address's own."""
+    return f"/addresses{f'/{_address_id(visit)}' if _is_from_its_page(form) else ''}?done={done}"
 
 
 def _wrong(field: str | None) -> tuple[str, str]:
