@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -384,6 +385,61 @@ class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least to be said")
 
 
+class Site(Section):
+    """[site]: what the public pages say about whoever runs this."""
+
+    operator: str = Field(
+        default="",
+        max_length=200,
+        description="the person or company that runs this, as privacy and terms name it; empty: they say that "
+        "nobody is named",
+    )
+    contact: str = Field(
+        default="",
+        max_length=254,
+        description="the email address for questions; empty: the pages say that none is given",
+    )
+    security_contact: str = Field(
+        default="",
+        description="where to report a weakness, as mailto:, https: or tel:; with security_expires it makes "
+        "/.well-known/security.txt (RFC 9116)",
+    )
+    security_expires: AwareDatetime | None = Field(
+        default=None,
+        description="until when security_contact holds, at best less than a year ahead, for example "
+        "2027-06-30T00:00:00Z",
+    )
+    styleguide: bool = Field(
+        default=False, description="serve /styleguide, every component in every state; for development"
+    )
+
+    @field_validator("security_expires", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("security_contact")
+    @classmethod
+    def _is_a_uri(cls, value: str) -> str:
+        # RFC 9116 section 2.5.3: a URI, with https for the web; it is one line of a file.
+        if value and re.fullmatch(r"(?:mailto:|https://|tel:)[!-~]+", value) is None:
+            raise ValueError("write a URI: mailto:security@example.org, https://… or tel:…")
+        return value
+
+    @field_validator("contact")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if value and re.fullmatch(r"[^\s@]+@[^\s@]+", value) is None:
+            raise ValueError("write an email address")
+        return value
+
+    @model_validator(mode="after")
+    def _security_is_whole(self) -> Self:
+        if bool(self.security_contact) != (self.security_expires is not None):
+            raise ValueError("security_contact and security_expires go together")
+        return self
+
+
 class Limits(Section):
     """[tiers.<name>]: what a customer of that tier gets."""
 
@@ -393,11 +449,29 @@ class Limits(Section):
     storage_mb: int = Field(gt=0, description="megabytes (2**20 bytes) of mail")
     api_requests_per_minute: int = Field(gt=0, description="requests to the API")
     features: tuple[str, ...] = Field(default=(), description="what else it has, in words that customers are shown")
+    price: str = Field(
+        default="",
+        max_length=40,
+        description="what it costs, in words, for the pricing page, which shows the tiers that have a price; with "
+        "fewer than two of them there is no such page",
+    )
 
 
-FREE: Final = Limits(addresses=3, retention_days=7, received_per_hour=100, storage_mb=100, api_requests_per_minute=60)
+FREE: Final = Limits(
+    addresses=3,
+    retention_days=7,
+    received_per_hour=100,
+    storage_mb=100,
+    api_requests_per_minute=60,
+    price="Free of charge",
+)
 PAID: Final = Limits(
-    addresses=50, retention_days=90, received_per_hour=1_000, storage_mb=5 * 1024, api_requests_per_minute=600
+    addresses=50,
+    retention_days=90,
+    received_per_hour=1_000,
+    storage_mb=5 * 1024,
+    api_requests_per_minute=600,
+    price="£9 a month",
 )
 
 TierName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -422,6 +496,7 @@ class Settings(Section):
     auth: Auth = Auth()
     audit: Audit = Audit()
     log: Log = Log()
+    site: Site = Site()
     tiers: Mapping[TierName, Limits] = Field(default={"free": FREE, "paid": PAID})
 
     @field_validator("tiers", mode="before")
@@ -444,6 +519,12 @@ class Settings(Section):
     @property
     def blob_dir(self) -> Path:
         return self.blobs.dir or self.data_dir / "blobs"
+
+    @property
+    def offers(self) -> Mapping[str, Limits]:
+        """The tiers of the pricing page; fewer than two are no choice, and nothing is shown."""
+        priced = {name: limits for name, limits in self.tiers.items() if limits.price}
+        return priced if len(priced) > 1 else {}
 
     @property
     def public_url(self) -> str:

@@ -55,7 +55,8 @@ class Site:
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     directory = tmp_path_factory.mktemp("headers")
     auth = {"registrations_per_hour": 1_000}
-    settings = settings_in(directory, http={"public_url": OUR_ORIGIN}, auth=auth)
+    shown = {"security_contact": "mailto:a@example.org", "security_expires": "2027-01-01T00:00:00Z", "styleguide": True}
+    settings = settings_in(directory, http={"public_url": OUR_ORIGIN}, auth=auth, site=shown)
     async with fresh_core(settings) as core:
         app = create_app(core, settings)
         add_pages(app, core, settings)

@@ -44,6 +44,10 @@ MORE_OF_THE_REFERENCE: Final = ".reference section:nth-of-type(n+3), .reference 
 # {html}, {text}, {bounce}, {hops}: a message of that kind; {address}: an address.
 SEEN: Final = (
     Seen("nobody", "/"),
+    Seen("nobody", "/pricing"),
+    Seen("nobody", "/privacy"),
+    Seen("newcomer", "/terms"),
+    Seen("nobody", "/styleguide"),
     Seen("nobody", "/register"),
     Seen("nobody", "/register", {"email": "nothing", "password": "short"}),
     Seen("nobody", "/login"),
@@ -83,6 +87,8 @@ SEEN: Final = (
 )
 # What is no page: parts of one, files, streams, and the sender's own document, which is for its sender to write well.
 NO_PAGES: Final = {
+    "/.well-known/security.txt",
+    "/robots.txt",
     "/inbox/rows",
     "/inbox/events",
     "/addresses/{address_id}/qr.svg",
@@ -125,7 +131,9 @@ class Site:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(open_site(site_settings(tmp_path_factory.mktemp("site"))))
+        world = await stack.enter_async_context(
+            open_site(site_settings(tmp_path_factory.mktemp("site"), site={"styleguide": True}))
+        )
         visitors = {who: await stack.enter_async_context(visitor_of(world)) for who in ("nobody", "newcomer", "ada")}
         await visitors["newcomer"].register("newcomer@example.org")
         await visitors["ada"].register("ada@example.org")

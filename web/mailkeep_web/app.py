@@ -22,23 +22,26 @@ from mailkeep_web.pages import (
     login,
     message,
     profile,
+    public,
     reference,
     register,
     selected,
     sessions,
+    styleguide,
     tokens,
+    well_known,
 )
 from mailkeep_web.rendering import TEMPLATES, Templates
 from mailkeep_web.routing import bind
 from mailkeep_web.static_files import StaticFiles
 
 PAGES: Final = (
-    landing, register, login,
+    landing, public, well_known, register, login,
     inbox, selected, events, message,
     addresses, address,
     profile, sessions, export, deletion,
     tokens, audit,
-    reference,
+    reference, styleguide,
 )  # fmt: skip
 
 

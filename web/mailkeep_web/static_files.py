@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 STYLE_SHEET: Final = "mailkeep.css"
 # The style sheet is these files of `styles/`, one after the other: later rules win over earlier ones.
 STYLES: Final = (
-    "tokens", "elements", "bar", "forms", "columns", "landing",
+    "tokens", "elements", "bar", "forms", "columns", "landing", "sample", "public",
     "inbox", "selection", "message", "structure", "hops", "panes",
     "addresses", "account", "records",
     "reference", "media",
