@@ -71,7 +71,7 @@ def _routes(app: web.Application) -> set[tuple[str, str]]:
 def check(route: str, status: int, headers: Mapping[str, str]) -> None:
     expected = TABLE.expected(route, status)
     found = {name: _without_digest(headers.get(name, "")) for name in expected}
-    assert found == dict(expected), (route, status)
+    assert found == dict(expected), (route, status, "a route of another kind has its line in headers.md")
     assert "unsafe-inline" not in headers["Content-Security-Policy"]
     assert "unsafe-eval" not in headers["Content-Security-Policy"]
     assert "X-Powered-By" not in headers
