@@ -45,13 +45,16 @@ from mailkeep.services.redating import ExpiryRedating
 from mailkeep.services.redis_hints import open_hints
 from mailkeep.services.refusals import Refusals
 from mailkeep.services.removal import MessageRemoval
+from mailkeep.services.retention import Retention
 from mailkeep.services.scanning import open_scanner
 from mailkeep.services.search_indexer import SearchIndexer
 from mailkeep.services.service_tokens import ServiceTokens
 from mailkeep.services.session_keys import ConfiguredKeys, KeyFile, SessionKeys
 from mailkeep.services.sessions import Sessions
+from mailkeep.services.storage_recount import StorageRecount
 from mailkeep.services.tier_change import TierChange
 from mailkeep.services.tokens import Tokens
+from mailkeep.services.usage import UsageView
 from mailkeep.storage.blobs.blob_store import BlobStore
 from mailkeep.storage.blobs.files import open_files
 from mailkeep.storage.database import Database, open_database
@@ -86,6 +89,9 @@ class Core:
     waits: MessageWaits
     recipients: RecipientsFeed
     refusals: Refusals
+    usage: UsageView
+    recount: StorageRecount
+    retention: Retention
     ingest: Ingest
     indexer: SearchIndexer
     administration: Administration
@@ -129,10 +135,11 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             accounts = Accounts(
                 database, trail, hints, Passwords(settings.auth.password_cost), lockout, settings, clock=clock
             )
-            removal = BlobRemoval(database, blobs)
-            purge = AccountPurge(database, removal, clock=clock)
-            messages = MessageRemoval(database, trail, removal, hints, indexer, tier_of=settings.tier, clock=clock)
-            inbox = Inbox(database, trail, messages, blobs, clock=clock)
+            blob_removal = BlobRemoval(database, blobs)
+            purge = AccountPurge(database, blob_removal, clock=clock)
+            removal = MessageRemoval(database, trail, blob_removal, hints, indexer, tier_of=settings.tier, clock=clock)
+            inbox = Inbox(database, trail, removal, blobs, clock=clock)
+            refusals = Refusals(database, tier_of=settings.tier, clock=clock)
             tiers = AccountTiers(database, tier_of=settings.tier)
             redating = ExpiryRedating(database, tier_of=settings.tier)
             tier_change = TierChange(hints, tiers, redating, tier_of=settings.tier, clock=clock)
@@ -160,12 +167,15 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 service_tokens=ServiceTokens(database, trail, clock=clock),
                 addresses=Addresses(database, trail, hints, settings, clock=clock),
                 inbox=inbox,
-                bulk=Bulk(database, trail, messages, clock=clock),
+                bulk=Bulk(database, trail, removal, clock=clock),
                 waits=MessageWaits(database, Arrivals(database, hints, max_waiters=settings.http.max_waiters)),
                 export=AccountExport(database, inbox, blobs),
                 recipients=feed,
                 diagnosing=Diagnosing(database, tier_of=settings.tier, feed_asked_at=feed.asked_at, clock=clock),
-                refusals=Refusals(database, tier_of=settings.tier, clock=clock),
+                refusals=refusals,
+                usage=UsageView(database, tier_of=settings.tier, clock=clock),
+                recount=StorageRecount(database, hints, tier_of=settings.tier),
+                retention=Retention(database, removal, blob_removal, trail, refusals, settings.retention, clock=clock),
                 ingest=ingest,
                 indexer=indexer,
                 administration=Administration(database, trail, tier_change, settings, clock=clock),

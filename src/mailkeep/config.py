@@ -378,6 +378,18 @@ class Audit(Section):
         return _at_least_32_bytes(value)
 
 
+class Retention(Section):
+    """[retention]: the removal of messages that have been kept for as long as their tier says."""
+
+    every_s: float = Field(
+        default=900, ge=1, description="how often `serve` and `api` look for what has expired; nobody sees it meanwhile"
+    )
+    messages_at_once: int = Field(
+        default=100, gt=0, le=1000, description="removed in one transaction, for which the account's mail waits"
+    )
+    pause_ms: int = Field(default=50, ge=0, description="between two transactions, for whoever else wants the database")
+
+
 class Log(Section):
     """[log]: what the daemons say on standard output."""
 
@@ -495,6 +507,7 @@ class Settings(Section):
     mail: Mail = Mail()
     auth: Auth = Auth()
     audit: Audit = Audit()
+    retention: Retention = Retention()
     log: Log = Log()
     site: Site = Site()
     tiers: Mapping[TierName, Limits] = Field(default={"free": FREE, "paid": PAID})

@@ -118,6 +118,7 @@ async def _api(settings: Settings) -> AsyncIterator[None]:
         core.sealing.running(),
         core.purge.running(),
         core.redating.running(),
+        core.retention.running(),
         serve_http(build_application(core, settings), settings.http.listen),
     ):
         yield

@@ -18,9 +18,11 @@ from mailkeep_cli import (
     keys,
     mail,
     postfix,
+    retention,
     scanning,
     serve,
     tokens,
+    usage,
     users,
 )
 
@@ -48,6 +50,8 @@ app.add_typer(keys.commands, name="keys", help="The keys that sign log-ins.", no
 app.add_typer(configuration.commands, name="config", help="The configuration.", no_args_is_help=True)
 app.add_typer(postfix.commands, name="postfix", help="Postfix in front of mxd.", no_args_is_help=True)
 app.add_typer(scanning.commands, name="scan", help="The malware scanner.", no_args_is_help=True)
+app.add_typer(retention.commands, name="retention", help="Messages that have expired.", no_args_is_help=True)
+app.add_typer(usage.commands, name="usage", help="What customers use.", no_args_is_help=True)
 app.add_typer(mail.commands, name="mail", help="Mail to try things with.", no_args_is_help=True)
 
 

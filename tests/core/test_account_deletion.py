@@ -28,8 +28,9 @@ from mailkeep.domain.refusal import Refusal
 from mailkeep.domain.scope import Actor, Scope, operator
 from mailkeep.errors import Conflict, NotAllowed, NotAuthenticated, NotFound
 from mailkeep.services.ingest import AcceptedRecipient, Incoming
-from mailkeep.storage import account_deletions, account_rows, accounts, api_tokens, schema
+from mailkeep.storage import account_deletions, account_rows, accounts, api_tokens, retention_tallies, schema
 from mailkeep.storage.api_tokens import SecretHash
+from mailkeep.storage.retention_tallies import Tally
 from mailkeep.storage.schema import metadata
 from mailkeep.storage.search_blocks import BLOCK
 from mailkeep.storage.upgrade import upgrade_schema
@@ -129,6 +130,8 @@ async def a_full_account(core: Core) -> tuple[Customer, set[str]]:
     await core.administration.change(operator(), made.account.id, tier="paid")
     await core.trail.note(actor, "message.list")
     await core.trail.flush()
+    async with core.database.write() as connection:
+        await retention_tallies.add(connection, made.account.id, Tally(utc_now(), messages=1, bytes=1))
     ids = [message.id for message in await alice.messages()]
     names = {made.account.id, made.user.id, made.address.id, gone.id, made.address.address, gone.address}
     return alice, PERSONAL | names | {ORIGIN.request_id, *ids}

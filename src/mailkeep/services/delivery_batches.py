@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Final
 
 import structlog
@@ -15,12 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.structure import MimePart
 from mailkeep.domain.tier import Tier
+from mailkeep.domain.usage import UsageDay
 from mailkeep.errors import MailkeepError, NotFound, Unavailable
 from mailkeep.services import hints, ledgers
 from mailkeep.services.group_commit import GroupCommit
 from mailkeep.services.hints import Hints
 from mailkeep.services.search_indexer import SearchIndexer
-from mailkeep.storage import accounts, contents, messages, search_index
+from mailkeep.storage import accounts, contents, messages, search_index, usage_daily
 from mailkeep.storage.accounts import Ledger
 from mailkeep.storage.contents import Content
 from mailkeep.storage.database import Database
@@ -120,6 +121,7 @@ class DeliveryBatches:
             if placed:
                 await messages.add_all(connection, placed)
                 await search_index.add_entries(connection, placed)
+                await usage_daily.add(connection, [_used(message) for message, _, _ in placed])
         for unit in new:
             unit.content_stored = True
         if self._completed:
@@ -161,6 +163,11 @@ class DeliveryBatches:
 
 def _advanced(ledger: Ledger, message: NewMessage) -> Ledger:
     return replace(ledger, message_seq=ledger.message_seq + 1, storage_bytes=ledger.storage_bytes + message.size_bytes)
+
+
+def _used(message: NewMessage) -> tuple[str, UsageDay]:
+    day = message.received_at.astimezone(UTC).date()
+    return message.account_id, UsageDay(day, messages=1, bytes=message.size_bytes)
 
 
 def _weight(unit: Unit) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.mailbox import Mailbox
 from mailkeep.domain.message import Download, MessageDetail, MessagePage, MessageQuery, MessageSummary, SafeHtml
@@ -22,6 +24,7 @@ from mailkeep.services.search import find_page
 from mailkeep.storage import accounts, contents, messages
 from mailkeep.storage.blobs.blob_store import BlobStore
 from mailkeep.storage.database import Database
+from mailkeep.storage.messages import StoredMessage
 from mailkeep.storage.sources import decompressed
 
 
@@ -47,7 +50,9 @@ class Inbox:
         """A page of a long search can be short, or empty, and have a next one all the same. Raises NotAllowed."""
         account_id = actor.owner(Scope.MESSAGES_READ)
         async with self._database.read() as connection:
-            return await find_page(connection, account_id, query)
+            page = await find_page(connection, account_id, query)
+        now = self._clock()
+        return replace(page, items=[message for message in page.items if message.expires_at > now])
 
     async def list(self, actor: Actor, query: MessageQuery) -> tuple[list[MessageSummary], int | None]:
         """A page's messages, and where the next one begins. Raises NotAllowed."""
@@ -72,7 +77,7 @@ class Inbox:
         """Raises NotFound, NotAllowed."""
         account_id = actor.owner(Scope.MESSAGES_READ)
         async with self._database.read() as connection:
-            stored = await messages.get(connection, account_id, message_id)
+            stored = await self._get(connection, account_id, message_id)
             content = await contents.get(connection, stored.content_id)
         return MessageDetail(
             summary=stored.summary,
@@ -111,7 +116,7 @@ class Inbox:
         """The bytes as they were received. Raises NotFound, NotAllowed, Quarantined, StorageUnavailable."""
         account_id = actor.owner(Scope.MESSAGES_READ)
         async with self._database.read() as connection:
-            stored = await messages.get(connection, account_id, message_id)
+            stored = await self._get(connection, account_id, message_id)
             source = await contents.source_of(connection, stored.content_id)
         if source.malware:
             raise Quarantined("malware in the message")
@@ -158,7 +163,7 @@ class Inbox:
         async with self._database.write() as connection:
             if seen is not None:
                 await require_as_seen(connection, account_id, seen)
-            stored = await messages.get(connection, account_id, message_id)
+            stored = await self._get(connection, account_id, message_id)
             await messages.set_read(connection, account_id, message_id, read_at=read_at)
             detail = "read" if read else "unread"
             await self._trail.write(connection, actor, "message.update", resource=message_id, detail=detail)
@@ -172,6 +177,13 @@ class Inbox:
         actor.require(Scope.MESSAGES_WRITE)
         if not await self._removal.remove(actor, [message_id], action="message.delete", resource=message_id, seen=seen):
             raise NotFound(f"no message {message_id}")
+
+    async def _get(self, connection: AsyncConnection, account_id: str, message_id: str) -> StoredMessage:
+        """What has expired is gone, also before retention has come by. Raises NotFound."""
+        stored = await messages.get(connection, account_id, message_id)
+        if stored.summary.expires_at <= self._clock():
+            raise NotFound("the message has expired")
+        return stored
 
     async def latest_seq(self, actor: Actor) -> int:
         """The seq of the newest message, deleted or not; 0 when there never was one. Raises NotAllowed."""

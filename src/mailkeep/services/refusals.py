@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.refusal import Refusal, StoredRefusal
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.domain.tier import Tier
-from mailkeep.storage import addresses, refusals
+from mailkeep.domain.usage import UsageDay
+from mailkeep.storage import addresses, refusals, usage_daily
 from mailkeep.storage.database import Database
 from mailkeep.storage.refusals import NewRefusal
 
@@ -48,6 +49,7 @@ class Refusals:
             ]
             if new:
                 await refusals.add_all(connection, new)
+                await usage_daily.add(connection, map(_used, new))
         if time.monotonic() - self._expired_at > EXPIRY_EVERY_S:
             self._expired_at = time.monotonic()
             await self.remove_expired()
@@ -82,3 +84,7 @@ class Refusals:
             return None
         first_at = max(min(refusal.first_at, last_at), last_at - SPAN)
         return NewRefusal(account_id, replace(refusal, first_at=first_at, last_at=last_at), expires_at)
+
+
+def _used(new: NewRefusal) -> tuple[str, UsageDay]:
+    return new.account_id, UsageDay(new.refusal.first_at.astimezone(UTC).date(), refusals=new.refusal.count)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,7 +18,19 @@ from mailkeep.services.blob_removal import BlobRemoval
 from mailkeep.services.hints import Hints
 from mailkeep.services.search_indexer import SearchIndexer
 from mailkeep.storage import accounts, blob_deletions, contents, messages
+from mailkeep.storage.accounts import Ledger
 from mailkeep.storage.database import Database
+from mailkeep.storage.messages import StoredSize
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What a transaction removed. `crossed`: the account passed its quota; `blob_keys`: bytes that nobody needs."""
+
+    count: int = 0
+    size_bytes: int = 0
+    crossed: bool = False
+    blob_keys: Sequence[str] = ()
 
 
 class MessageRemoval:
@@ -61,22 +73,20 @@ class MessageRemoval:
         async with self._database.write() as connection:
             if seen is not None:
                 await require_as_seen(connection, account_id, seen)
-            removed, crossed, keys = await self._remove_rows(connection, account_id, message_ids)
-            if removed:
-                await self._trail.write(connection, actor, action, resource=resource, detail=f"messages={removed}")
-        if crossed:
-            self._hints.notify(hints.RECIPIENTS)
-        await self._blobs.remove(keys)
-        return removed
+            ledger = await accounts.lock_one(connection, account_id)
+            found = await messages.sizes_of(connection, account_id, message_ids)
+            removed = await self.remove_rows(connection, ledger, found)
+            if removed.count:
+                detail = f"messages={removed.count}"
+                await self._trail.write(connection, actor, action, resource=resource, detail=detail)
+        await self.after_commit(removed)
+        return removed.count
 
-    async def _remove_rows(
-        self, connection: AsyncConnection, account_id: str, message_ids: Collection[str]
-    ) -> tuple[int, bool, list[str]]:
-        """How many, whether the account passed its quota, and the keys of the blobs that nobody needs any more."""
-        ledger = await accounts.lock_one(connection, account_id)
-        found = await messages.sizes_of(connection, account_id, message_ids)
+    async def remove_rows(self, connection: AsyncConnection, ledger: Ledger, found: Sequence[StoredSize]) -> Removed:
+        """Remove messages of an account whose `ledger` is locked; call `after_commit` with what this returns."""
         if not found:
-            return 0, False, []
+            return Removed()
+        account_id = ledger.id
         await self._indexer.queue_deleted(connection, ledger, [message.seq for message in found])
         await messages.remove(connection, account_id, [message.id for message in found])
         freed = sum(message.size_bytes for message in found)
@@ -84,4 +94,10 @@ class MessageRemoval:
         crossed = await ledgers.save(connection, ledger, after, quota_bytes=self._tier_of(ledger.tier).storage_bytes)
         keys = await contents.remove_unused(connection, {message.content_id for message in found})
         await blob_deletions.queue(connection, keys, now=self._clock())
-        return len(found), crossed, keys
+        return Removed(len(found), freed, crossed, keys)
+
+    async def after_commit(self, removed: Removed) -> None:
+        """Tell the door, remove the bytes. Raises StorageUnavailable, DatabaseUnavailable; they stay queued then."""
+        if removed.crossed:
+            self._hints.notify(hints.RECIPIENTS)
+        await self._blobs.remove(removed.blob_keys)

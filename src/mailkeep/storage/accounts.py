@@ -6,12 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mailkeep.domain.account import Account, AccountStatus
 from mailkeep.errors import NotFound
-from mailkeep.storage.schema import accounts
+from mailkeep.storage.schema import accounts, messages
 
 _EXISTS: Final = accounts.c.status != AccountStatus.DELETED
 
@@ -57,6 +57,18 @@ async def all_ids(connection: AsyncConnection) -> list[str]:
     """In order, without those that are deleted."""
     query = select(accounts.c.id).where(_EXISTS).order_by(accounts.c.id)
     return list((await connection.execute(query)).scalars())
+
+
+async def charged_and_stored(connection: AsyncConnection, *, after: str, limit: int) -> list[tuple[str, int, int]]:
+    """Id, `storage_bytes`, and the bytes of its messages, of accounts in order; of one moment, without a lock."""
+    stored = (
+        select(func.coalesce(func.sum(messages.c.size_bytes), 0))
+        .where(messages.c.account_id == accounts.c.id)
+        .scalar_subquery()
+    )
+    query = select(accounts.c.id, accounts.c.storage_bytes, stored).where(accounts.c.id > after, _EXISTS)
+    rows = await connection.execute(query.order_by(accounts.c.id).limit(limit))
+    return [(account_id, charged, int(stored_bytes)) for account_id, charged, stored_bytes in rows]
 
 
 async def lock(connection: AsyncConnection, account_ids: Collection[str]) -> dict[str, Ledger]:

@@ -30,6 +30,21 @@ async def stored(connection: AsyncConnection, account_id: str, address_id: str) 
     return int((await connection.execute(select(func.count()).select_from(messages).where(*mine))).scalar_one())
 
 
+async def received_since(
+    connection: AsyncConnection, account_id: str, address_id: str, *, since: datetime, limit: int
+) -> int:
+    """How many of the newest `limit` messages came after `since`."""
+    newest = (
+        select(messages.c.received_at)
+        .where(messages.c.account_id == account_id, messages.c.address_id == address_id)
+        .order_by(messages.c.seq.desc())
+        .limit(limit)
+        .subquery()
+    )
+    query = select(func.count()).select_from(newest).where(newest.c.received_at > since)
+    return int((await connection.execute(query)).scalar_one())
+
+
 async def refusal_counts(
     connection: AsyncConnection, account_id: str, address_id: str, *, since: datetime
 ) -> tuple[RefusalCount, ...]:

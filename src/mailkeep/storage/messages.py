@@ -204,6 +204,20 @@ async def oldest(connection: AsyncConnection, account_id: str, *, limit: int) ->
     return [StoredSize(*row) for row in await connection.execute(query)]
 
 
+async def expired(connection: AsyncConnection, account_id: str, now: datetime, *, limit: int) -> list[StoredSize]:
+    """Of an account, what has expired longest first."""
+    columns = messages.c.id, messages.c.seq, messages.c.content_id, messages.c.size_bytes
+    query = select(*columns).where(messages.c.account_id == account_id, messages.c.expires_at <= now)
+    rows = await connection.execute(query.order_by(messages.c.expires_at).limit(limit))
+    return [StoredSize(*row) for row in rows]
+
+
+async def count_expired(connection: AsyncConnection, now: datetime) -> int:
+    """Of all accounts: for the operator, who is told how far retention has got."""
+    query = select(func.count()).select_from(messages).where(messages.c.expires_at <= now)
+    return int((await connection.execute(query)).scalar_one())
+
+
 async def words_of(connection: AsyncConnection, account_id: str, seqs: Collection[int]) -> list[StoredWords]:
     """Of those that are there."""
     query = select(messages).where(messages.c.account_id == account_id, messages.c.seq.in_(seqs))

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
+    Date,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -166,6 +167,7 @@ messages = Table(
     UniqueConstraint("account_id", "seq"),
     Index(None, "account_id", "address_id", "seq"),
     Index(None, "account_id", "address_id", "delivery_key"),
+    Index(None, "account_id", "expires_at"),
     **_MYSQL,
 )
 
@@ -240,6 +242,29 @@ refusals = Table(
     Column("expires_at", UtcDateTime, nullable=False, index=True),
     UniqueConstraint("account_id", "address_id", "minute", "code", "status"),
     Index(None, "account_id", "address_id", "id"),
+    **_MYSQL,
+)
+
+# What an account received on a day in UTC: see storage/usage_daily.py.
+usage_daily = Table(
+    "usage_daily",
+    metadata,
+    Column("account_id", Identifier, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("day", Date, primary_key=True, index=True),
+    Column("messages", BigNumber, nullable=False),
+    Column("bytes", BigNumber, nullable=False),
+    Column("refusals", BigNumber, nullable=False),
+    **_MYSQL,
+)
+
+# What retention has removed of an account and not yet written a receipt for: see services/retention.py.
+retention_tallies = Table(
+    "retention_tallies",
+    metadata,
+    Column("account_id", Identifier, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("messages", BigNumber, nullable=False),
+    Column("bytes", BigNumber, nullable=False),
     **_MYSQL,
 )
 

@@ -60,6 +60,12 @@ async def pending(connection: AsyncConnection, *, after: str = "", limit: int) -
     return [Redating(**row) for row in (await connection.execute(query)).mappings()]
 
 
+async def is_pending(connection: AsyncConnection, account_id: str) -> bool:
+    """Whether some messages of an account, which is locked, may have the time of its last tier still."""
+    query = select(tier_changes.c.account_id).where(tier_changes.c.account_id == account_id)
+    return (await connection.execute(query)).first() is not None
+
+
 async def lock(connection: AsyncConnection, account_id: str) -> Redating | None:
     """What is left, locked, so that those who work at it take turns; None when it is done."""
     query = select(tier_changes).where(tier_changes.c.account_id == account_id).with_for_update()

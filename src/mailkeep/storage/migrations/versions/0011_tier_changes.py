@@ -1,7 +1,7 @@
 """Accounts with another tier, whose messages are being given its time of expiry.
 
 Revision ID: 0011
-Revises: 0009
+Revises: 0010
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from alembic import op
 from mailkeep.storage.types import BigNumber, Identifier, UtcDateTime
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
