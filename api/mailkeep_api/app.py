@@ -30,12 +30,14 @@ from mailkeep_api.routes import (
     messages,
     reference,
     tokens,
+    usage,
 )
 from mailkeep_api.routing import Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *auth.routes,
     *account.routes,
+    *usage.routes,
     *addresses.routes,
     *messages.routes,
     *events.routes,
