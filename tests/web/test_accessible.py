@@ -75,6 +75,7 @@ SEEN: Final = (
     Seen("ada", "/addresses/{address}/diagnosis"),
     Seen("ada", "/settings"),
     Seen("ada", "/settings", {"current": "not it", "new": "short"}),
+    Seen("ada", "/usage"),
     Seen("ada", "/settings/sessions"),
     Seen("ada", "/settings/export"),
     Seen("ada", "/settings/delete"),

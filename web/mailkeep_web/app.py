@@ -29,6 +29,7 @@ from mailkeep_web.pages import (
     sessions,
     styleguide,
     tokens,
+    usage,
     well_known,
 )
 from mailkeep_web.rendering import TEMPLATES, Templates
@@ -39,7 +40,7 @@ PAGES: Final = (
     landing, public, well_known, register, login,
     inbox, selected, events, message,
     addresses, address,
-    profile, sessions, export, deletion,
+    profile, usage, sessions, export, deletion,
     tokens, audit,
     reference, styleguide,
 )  # fmt: skip

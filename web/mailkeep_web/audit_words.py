@@ -34,6 +34,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "message.update_found": "Marked messages",
     "message.change_selected": "Changed chosen messages",
     "message.delete": "Deleted a message",
+    "message.expire": "Expired messages were removed",
     "message.delete_found": "Deleted messages",
     "attachment.download": "Downloaded an attachment",
     "attachment.download_all": "Downloaded all attachments",

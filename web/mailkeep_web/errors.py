@@ -67,6 +67,7 @@ async def page_error(request: web.Request, problem: Problem) -> web.StreamRespon
         "settings": request.app[SETTINGS],
         "user": await _user(request) if problem.status < 500 else None,
         "scopes": request[ACTOR].scopes if ACTOR in request else frozenset(),
+        "usage_notices": (),
     }
     response = request.app[TEMPLATES].response("error.html", context, status=problem.status)
     response.headers.update({name: value for name, value in problem.headers.items() if name != "WWW-Authenticate"})

@@ -16,6 +16,7 @@ from mailkeep_web.audit_words import action_words, actor_words, outcome_words
 from mailkeep_web.devices import device
 from mailkeep_web.links import link_warning_words
 from mailkeep_web.parts import part_facts, role_words
+from mailkeep_web.plots import day_words
 from mailkeep_web.receiving_words import obstacle_words, refusal_words
 from mailkeep_web.reports import report_shown
 from mailkeep_web.security import PAGE_HEADERS
@@ -41,6 +42,7 @@ class Templates:
             ago=words.ago,
             utc=words.utc,
             day=words.day,
+            date=day_words,
             rfc3339=rfc3339,
             size=words.size,
             linked=links_of_text,

@@ -16,7 +16,7 @@ STYLE_SHEET: Final = "mailkeep.css"
 STYLES: Final = (
     "tokens", "elements", "bar", "forms", "columns", "landing", "sample", "public",
     "inbox", "selection", "message", "structure", "hops", "panes",
-    "addresses", "account", "records",
+    "addresses", "account", "usage", "records",
     "reference", "media",
 )  # fmt: skip
 # So is the script of the inbox and of a message: files of `scripts/`, none of which needs another to be loaded first.

@@ -36,7 +36,13 @@ class Visit:
 
     def page(self, template: str, context: Mapping[str, object], *, status: int = 200) -> web.Response:
         """A whole page, or a part of one, from the template of that name."""
-        shared = {"settings": self.settings, "path": self.request.path, "user": None, "scopes": frozenset()}
+        shared = {
+            "settings": self.settings,
+            "path": self.request.path,
+            "user": None,
+            "scopes": frozenset(),
+            "usage_notices": (),
+        }
         return self.request.app[TEMPLATES].response(template, {**shared, **context}, status=status)
 
     def seq(self, name: str) -> int | None:
@@ -68,7 +74,12 @@ class MemberVisit(Visit):
 
         Made in a thread: a message can have a thousand parts to show.
         """
-        shown = {**context, "user": await self.core.accounts.user(self.actor), "scopes": self.actor.scopes}
+        shown = {
+            **context,
+            "user": await self.core.accounts.user(self.actor),
+            "scopes": self.actor.scopes,
+            "usage_notices": await self.core.usage.notices(self.actor),
+        }
         return await asyncio.to_thread(self.page, template, shown, status=status)
 
 
