@@ -1,9 +1,10 @@
-"""JSON in gzip for clients that take it.
+"""JSON, and pages, in gzip for clients that take it.
 
 The length of what is compressed tells something of it: whoever can put words into an answer, as the sender of a mail
 can, and sees how long it is on the wire, can guess at what stands beside them (BREACH). So answers with secrets are
 never compressed (`secret=True` at the route), and to all others a random length is added, in the place that gzip has
-for a file name ("Heal the BREACH", Palma and others, 2022). Downloads, HTML and streams go out as they are.
+for a file name ("Heal the BREACH", Palma and others, 2022). Downloads and streams go out as they are, and so do pages
+that answer a form: what is shown once is among them.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ MAX_PADDING: Final = 100
 LEVEL: Final = 6
 
 
-async def compressed(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-    """The response, compressed where that helps and the client takes it."""
+async def compressed(
+    request: web.Request, response: web.StreamResponse, *, media_type: str = "application/json"
+) -> web.StreamResponse:
+    """The response, compressed where it is of that type, that helps and the client takes it."""
     if not isinstance(response, web.Response) or response.status == 204:
         return response
-    if response.status != 304 and response.content_type != "application/json":
+    if response.status != 304 and response.content_type != media_type:
         return response
     response.headers.add("Vary", "Accept-Encoding")
     body = response.body if isinstance(response.body, bytes) else b""

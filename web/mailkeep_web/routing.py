@@ -13,6 +13,7 @@ from mailkeep.domain.account import User
 from mailkeep.domain.scope import Actor
 from mailkeep.errors import NotAuthenticated, NotFound
 from mailkeep_api.auth import API_TOKEN_PREFIX, actor_of
+from mailkeep_api.compression import compressed
 from mailkeep_api.ids import is_id
 from mailkeep_api.keys import ACTOR, ORIGIN
 from mailkeep_api.noting import noted
@@ -86,7 +87,10 @@ def bind(route: PublicRoute | MemberRoute, core: Core, settings: Settings) -> Re
     quiet = isinstance(route, PublicRoute) and route.method == "GET"
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        return await noted(request, route.audit, answer(request), quiet=quiet)
+        response = await noted(request, route.audit, answer(request), quiet=quiet)
+        if request.method not in READING:  # what is shown once is the answer to a form, and is never compressed
+            return response
+        return await compressed(request, response, media_type="text/html")
 
     return handle
 
