@@ -98,6 +98,7 @@ NO_PAGES: Final = {
     "/settings/export/events",
     "/messages/{message_id}/html",
     "/messages/{message_id}/html.txt",
+    "/messages/{message_id}/print",
     "/messages/{message_id}/source",
     "/messages/{message_id}/attachments.zip",
     "/messages/{message_id}/attachments/{attachment_id}",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.async_api import Browser, Page, expect
 
-from web.site import Visitor, plain_mail
+from web.site import Visitor, html_mail, plain_mail
 from web.test_browser import NARROW, context_of, watching
 
 # Chromium's own measure: what moved without anybody having asked for it.
@@ -227,3 +229,114 @@ async def test_nothing_shifts_when_mail_arrives(chromium: Browser, ada: Visitor)
             await pill.click()
             await expect(page.get_by_role("link", name=f"Above {viewport['width']}")).to_be_in_viewport()
             await expect(pill).to_be_hidden()
+
+
+async def test_a_search_is_completed(chromium: Browser, ada: Visitor) -> None:
+    await ada.receive(plain_mail("By the shop"))
+    async with context_of(chromium, ada) as context:
+        with watching(context, ada.world.url) as watch:
+            page = await context.new_page()
+            await page.goto(f"{ada.world.url}/inbox")
+            field = page.get_by_role("combobox", name="Search messages")
+            suggestions = page.locator("#q-suggestions")
+            options = suggestions.get_by_role("option")
+            await field.press_sequentially("order -f")
+            await expect(options).to_have_count(2)
+            assert [(await option.inner_text()).split()[0] for option in await options.all()] == ["from:", "filename:"]
+            await expect(field).to_have_attribute("aria-expanded", "true")
+            await page.keyboard.press("ArrowDown")
+            await page.keyboard.press("ArrowDown")
+            await page.keyboard.press("ArrowUp")
+            await expect(suggestions.get_by_role("option", selected=True)).to_contain_text("words of the sender")
+            await page.keyboard.press("Enter")
+            assert await field.input_value() == "order -from:"
+            await expect(options).to_have_count(0)
+            await page.keyboard.type("x is:u")
+            await options.first.click()
+            assert await field.input_value() == "order -from:x is:unread "
+            await expect(field).to_be_focused()
+            await page.keyboard.press("ArrowDown")
+            await expect(options.first).to_be_visible()
+            await page.keyboard.press("Escape")
+            await expect(options).to_have_count(0)
+            await field.fill("from:shop")
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_role("link", name="By the shop")).to_be_visible()
+            assert page.url.endswith("q=from%3Ashop&address=")
+        assert watch.console == []
+
+
+# A headless browser shows no notification: this notes what a page asks it to show.
+NOTE_NOTIFICATIONS = """
+window.told = [];
+window.Notification = class extends EventTarget {
+  static permission = "default";
+  static async requestPermission() { return (Notification.permission = "granted"); }
+  constructor(title, options) { super(); told.push([title, options.body]); window.last = this; }
+  close() {}
+};
+"""
+
+
+async def test_new_mail_is_told_to_who_looks_elsewhere(chromium: Browser, ada: Visitor) -> None:
+    await ada.receive(plain_mail("Old"))
+    async with context_of(chromium, ada) as context:
+        page = await context.new_page()
+        await page.add_init_script(NOTE_NOTIFICATIONS)
+        await page.goto(f"{ada.world.url}/inbox")
+        await live(page)
+        await page.get_by_role("button", name="Notifications").click()
+        dialog = page.get_by_role("dialog", name="Notifications")
+        await expect(dialog).to_contain_text("the sender and the subject, nothing else")
+        await expect(dialog).to_contain_text("They are off.")
+        await dialog.get_by_role("button", name="Close").click()
+        await page.evaluate("document.hasFocus = () => false")
+        await ada.receive(plain_mail("First", "Secret text."))
+        await expect(page).to_have_title("(1) Inbox · Mailkeep")
+        assert await page.evaluate("told") == []  # nobody asked for it
+
+        await page.get_by_role("button", name="Notifications").click()
+        await dialog.get_by_role("button", name="Turn on").click()
+        await expect(dialog).to_contain_text("They are on in this browser.")
+        await dialog.get_by_role("button", name="Close").click()
+        await ada.receive(plain_mail("Second", "Secret text."))
+        await expect(page).to_have_title("(2) Inbox · Mailkeep")
+        assert await page.evaluate("told") == [["Shop", "Second"]]
+        await page.evaluate("last.dispatchEvent(new Event('click'))")
+        await expect(page.get_by_role("heading", name="Second")).to_be_visible()
+        await page.evaluate("dispatchEvent(new Event('focus'))")
+        await expect(page).to_have_title("Second · Mailkeep")
+
+        await page.evaluate("document.hasFocus = () => true")
+        await page.goto(f"{ada.world.url}/inbox")
+        await page.evaluate("Notification.permission = 'granted'")
+        await page.get_by_role("button", name="Notifications").click()
+        await dialog.get_by_role("button", name="Turn off").click()
+        await expect(dialog).to_contain_text("They are off.")
+
+
+async def test_a_message_is_copied_from_and_printed(chromium: Browser, ada: Visitor) -> None:
+    message = await ada.receive(html_mail("<p>Line</p>" * 300 + "<p>The end</p>", "To be printed"))
+    async with context_of(chromium, ada) as context:
+        await context.grant_permissions(["clipboard-read", "clipboard-write"], origin=ada.world.url)
+        page = await context.new_page()
+        await page.goto(f"{ada.world.url}/messages/{message.id}?tab=headers")
+        for button, text in (
+            ("Link", f"{ada.world.url}/messages/{message.id}"),
+            ("Copy the sender's address", "shop@example.org"),
+            ("Copy all headers", "From: Shop <shop@example.org>\nTo: you@mail.test\nSubject: To be printed\n"),
+        ):
+            await page.get_by_role("button", name=button).click()
+            await expect(page.get_by_text("Copied")).to_be_attached()
+            assert (await page.evaluate("navigator.clipboard.readText()")).startswith(text)
+            await expect(page.get_by_text("Copied")).to_have_count(0)
+        async with context.expect_page() as opened:
+            await page.get_by_role("link", name="Print", exact=True).click()
+        printed = await opened.value
+        await expect(printed.get_by_role("heading", name="To be printed")).to_be_visible()
+        await expect(printed.get_by_text("The end")).to_be_attached()
+        assert len(re.findall(rb"/Type\s*/Page\b", await printed.pdf())) > 3  # nothing is cut off by a frame
+        await page.emulate_media(media="print")
+        await expect(page.locator(".bar")).to_be_hidden()
+        await expect(page.locator("#list")).to_be_hidden()
+        await expect(page.get_by_role("button", name="Delete")).to_be_hidden()

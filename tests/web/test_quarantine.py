@@ -62,3 +62,10 @@ async def test_clean_mail_has_no_warning(ada: Visitor) -> None:
     page = await ada.get(f"{here}?tab=source")
     assert "Malware" not in page.text
     assert "All is well." in page.text
+
+
+async def test_the_list_says_which_message_is_infected(ada: Visitor) -> None:
+    bad, good = await ada.receive(ATTACHED), await ada.receive(CLEAN)
+    for path in ("/inbox", f"/inbox/rows?after={bad.seq - 1}", f"/inbox/rows?before={good.seq + 1}"):
+        rows = (await ada.get(path)).text.split("<li data-seq")[1:]
+        assert [(good.id in row, "Malware" in row) for row in rows] == [(True, False), (False, True)], path

@@ -9,7 +9,7 @@ import pytest
 from mailkeep.domain.audit import AuditQuery
 from mailkeep.domain.message import MessageQuery, MessageSummary
 from web.inspection import assert_is_a_page
-from web.site import Page, Visitor, plain_mail
+from web.site import Page, Visitor, html_mail, plain_mail
 from web.test_search import subjects
 
 
@@ -169,3 +169,41 @@ async def test_a_script_gets_the_message_without_the_list(ada: Visitor) -> None:
     assert 'id="reading"' in page.text
     assert "<title>Number 0 · Mailkeep</title>" in page.text
     assert 'id="rows"' not in page.text
+
+
+async def test_attack_054_the_page_to_print_is_as_harmless_as_the_frame(ada: Visitor, bob: Visitor) -> None:
+    hostile = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    message = await ada.receive(html_mail(f"<p>Text</p>{hostile}", subject=hostile))
+    page = await ada.get(f"/messages/{message.id}/print")
+    frame = await ada.get(f"/messages/{message.id}/html")
+    assert page.headers["Content-Security-Policy"] == frame.headers["Content-Security-Policy"]
+    assert "&lt;script&gt;alert(1)" in page.text
+    assert page.text.partition("</dl>")[2].strip().startswith("<p>Text</p>")
+    assert "<script" not in page.text
+    assert "<img" not in page.text
+    assert (await bob.get(f"/messages/{message.id}/print")).status == 404
+    plain = await ada.receive(plain_mail("Plain", "a < b\r\n"))
+    assert "<pre>a &lt; b" in (await ada.get(f"/messages/{plain.id}/print")).text
+
+
+async def test_links_of_a_text_say_where_they_lead(ada: Visitor) -> None:
+    text = "See https://shop.example/a, https://shop.example/a and http://xn--pypal-4ve.com/\r\n"
+    message = await ada.receive(plain_mail("Links", text))
+    page = await ada.get(f"/messages/{message.id}")
+    assert_is_a_page(page)
+    assert "2 links" in page.text
+    assert "to <strong><bdi>xn--pypal-4ve.com</bdi></strong>" in page.text
+    assert "some letters are of another alphabet" in page.text
+
+
+async def test_pages_are_sent_in_gzip_and_answers_to_forms_are_not(ada: Visitor) -> None:
+    await receive_all(ada, 3)
+    page = await ada.get("/inbox", headers={"Accept-Encoding": "gzip"})
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in page.headers["Vary"]
+    assert len(subjects(page)) == 3
+    assert "Content-Encoding" not in (await ada.get("/inbox", headers={"Accept-Encoding": "identity"})).headers
+    wrong = {"Origin": ada.world.url, "Accept-Encoding": "gzip"}
+    form = await ada.post("/addresses", {"local_part": "a b"}, headers=wrong)
+    assert form.status == 422
+    assert "Content-Encoding" not in form.headers

@@ -27,6 +27,11 @@ a[href] { color: #0b6e5f; }
 a:focus-visible { outline: 2px solid #0b6e5f; outline-offset: 2px; }
 pre { overflow-x: auto; white-space: pre-wrap; }
 pre, code { font: 13px/1.55 ui-monospace, monospace; }
+h1.head { margin: 0 0 0.5rem; font-size: 1.25rem; }
+dl.head { display: grid; grid-template-columns: auto 1fr; gap: 0.1rem 1rem; margin: 0 0 1.5rem; padding-bottom: 1rem;
+  border-bottom: 1px solid #8d8a85; font-size: 13px; }
+dl.head dt { color: #596068; }
+dl.head dd { margin: 0; }
 blockquote { margin: 0 0 1em; padding-left: 1em; border-left: 3px solid #e2dfd9; color: #596068; }
 """
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -42,12 +47,12 @@ _HEADERS: Final = {
 }
 
 
-def frame_document(safe: SafeHtml) -> web.Response:
-    """Nothing touches the markup after the sanitiser: it stands in the body as it came."""
+def frame_document(safe: SafeHtml, *, head: str = "") -> web.Response:
+    """Nothing touches the markup after the sanitiser: it stands in the body as it came, after `head`, which is ours."""
     document = (
         '<!doctype html>\n<html lang="">\n<head><meta charset="utf-8"><title>Message</title>'
         '<meta name="viewport" content="width=device-width"><base target="_blank">'
-        f"<style>{_STYLE}</style></head>\n<body>\n{safe.html}\n</body>\n</html>\n"
+        f"<style>{_STYLE}</style></head>\n<body>\n{head}{safe.html}\n</body>\n</html>\n"
     )
     body = document.encode("utf-8", errors="replace")
     return web.Response(body=body, content_type="text/html", charset="utf-8", headers=_HEADERS)

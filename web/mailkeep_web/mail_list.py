@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urlencode
@@ -78,7 +78,10 @@ def _query(**parts: str | int | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MailList:
-    """One page of the list, the addresses to filter by, and the seq from which newer mail is announced."""
+    """One page of the list, the addresses to filter by, and the seq from which newer mail is announced.
+
+    `infected` are the ids of its messages in which malware was found.
+    """
 
     filter: ListFilter
     messages: Sequence[MessageSummary]
@@ -86,6 +89,7 @@ class MailList:
     addresses: Sequence[Address]
     newest_seq: int
     may_write: bool
+    infected: Collection[str]
 
     @property
     def is_live(self) -> bool:
@@ -112,7 +116,8 @@ async def read_list(visit: MemberVisit) -> MailList:
     messages, next_before = await read_page(visit, shown)
     addresses, _ = await visit.core.addresses.list(visit.actor, limit=MAX_ADDRESSES)
     may_write = Scope.MESSAGES_WRITE in visit.actor.scopes
-    return MailList(shown, messages, next_before, addresses, newest_seq, may_write)
+    infected = await visit.core.inbox.infected(visit.actor, messages)
+    return MailList(shown, messages, next_before, addresses, newest_seq, may_write, infected)
 
 
 async def read_page(visit: MemberVisit, shown: ListFilter) -> tuple[Sequence[MessageSummary], int | None]:

@@ -19,6 +19,7 @@ from mailkeep_web.parts import part_facts, role_words
 from mailkeep_web.plots import day_words
 from mailkeep_web.receiving_words import obstacle_words, refusal_words
 from mailkeep_web.reports import report_shown
+from mailkeep_web.search_words import SUGGESTIONS
 from mailkeep_web.security import PAGE_HEADERS
 from mailkeep_web.token_words import scope_words
 
@@ -36,6 +37,7 @@ class Templates:
             auto_reload=False,
         )
         self._environment.globals["static"] = static_url
+        self._environment.globals["search_suggestions"] = SUGGESTIONS
         self._environment.filters.update(
             defect=defect_words,
             age=words.age,
@@ -48,6 +50,7 @@ class Templates:
             linked=links_of_text,
             link_warning=link_warning_words,
             duration=words.duration,
+            header_lines=words.header_lines,
             sender_label=words.sender_label,
             plural=words.plural,
             report=report_shown,

@@ -21,7 +21,7 @@ STYLES: Final = (
 )  # fmt: skip
 # So is the script of the inbox and of a message: files of `scripts/`, none of which needs another to be loaded first.
 INBOX_SCRIPT: Final = "inbox.js"
-INBOX_SCRIPTS: Final = ("live", "reader", "selection", "older", "keys")
+INBOX_SCRIPTS: Final = ("live", "reader", "selection", "older", "keys", "suggest", "notify")
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -94,3 +94,8 @@ def user_role(role: Role) -> str:
 def plural(count: int, one: str, many: str) -> str:
     """`1 script`, `2 scripts`."""
     return f"{count} {one if count == 1 else many}"
+
+
+def header_lines(headers: Iterable[tuple[str, str]]) -> str:
+    """`Subject: Hello`, a line each."""
+    return "\n".join(f"{name}: {value}" for name, value in headers)

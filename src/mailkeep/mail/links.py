@@ -6,6 +6,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from mailkeep.domain.message import Link, LinkWarning
@@ -65,6 +66,12 @@ def links_of_text(text: str) -> Iterator[tuple[str, str]]:
         yield address, address
         end = match.start() + len(address)
     yield text[end:], ""
+
+
+def links_in_text(text: str) -> tuple[Link, ...]:
+    """The first MAX_LINKS different web addresses in a text, each as a link that says where it leads."""
+    addresses = dict.fromkeys(address for _, address in links_of_text(text) if address)
+    return tuple(link(address[:MAX_TEXT], address) for address in islice(addresses, MAX_LINKS))
 
 
 def link(text: str, href: str) -> Link:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -58,6 +59,14 @@ class Inbox:
         """A page's messages, and where the next one begins. Raises NotAllowed."""
         page = await self.page(actor, query)
         return page.items, page.more
+
+    async def infected(self, actor: Actor, found: Collection[MessageSummary]) -> Collection[str]:
+        """The ids of those in which malware was found. Raises NotAllowed."""
+        account_id = actor.owner(Scope.MESSAGES_READ)
+        if not found:
+            return ()
+        async with self._database.read() as connection:
+            return await messages.infected(connection, account_id, {message.id for message in found})
 
     async def neighbours(
         self, actor: Actor, seq: int, query: MessageQuery

@@ -14,7 +14,7 @@ from mailkeep.domain.mailbox import Mailbox
 from mailkeep.domain.message import Envelope, MessageQuery, MessageSummary, Transport
 from mailkeep.domain.query import Bound, Header, Is, Received, Size, State, Words
 from mailkeep.errors import NotFound
-from mailkeep.storage.schema import addresses, messages
+from mailkeep.storage.schema import addresses, contents, messages
 from mailkeep.storage.search_blocks import pack
 
 NOBODYS: Final = ""  # no account and no address has this id
@@ -160,6 +160,13 @@ async def verdicts(
     columns = [_condition(term).label(f"meets_{number}") for number, term in enumerate(terms)]
     query = select(messages.c.seq, *columns).where(messages.c.account_id == account_id, messages.c.seq.in_(seqs))
     return {row[0]: [bool(met) for met in row[1:]] for row in await connection.execute(query)}
+
+
+async def infected(connection: AsyncConnection, account_id: str, message_ids: Collection[str]) -> set[str]:
+    """Those of these messages in which a scanner found malware."""
+    query = select(messages.c.id).join(contents, contents.c.id == messages.c.content_id)
+    query = query.where(messages.c.account_id == account_id, messages.c.id.in_(message_ids), contents.c.malware != "")
+    return set((await connection.execute(query)).scalars())
 
 
 async def set_read(connection: AsyncConnection, account_id: str, message_id: str, *, read_at: datetime | None) -> None:

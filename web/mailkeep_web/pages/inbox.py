@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
 
+from mailkeep.domain.message import MessageSummary
 from mailkeep_web.mail_list import PAGE_SIZE, ListFilter, read_filter, read_list, read_page, sending_hints
 from mailkeep_web.notices import notice_of
 from mailkeep_web.routing import Routes
@@ -39,7 +41,7 @@ async def rows(visit: MemberVisit) -> web.StreamResponse:
         return await _older(visit, shown)
     page = await visit.core.inbox.page(visit.actor, replace(shown.found, after=after, limit=PAGE_SIZE))
     if page.more is None:
-        return visit.page("inbox_rows.html", {"messages": page.items, "filter": shown, "open_id": None})
+        return visit.page("inbox_rows.html", await _rows(visit, page.items, shown))
     response = await _whole_list(visit)
     response.headers.update({"HX-Retarget": "#list-content", "HX-Reswap": "innerHTML"})
     return response
@@ -48,9 +50,13 @@ async def rows(visit: MemberVisit) -> web.StreamResponse:
 async def _older(visit: MemberVisit, shown: ListFilter) -> web.Response:
     """Rows to be added at the end of the list, which goes on being the list of its first page."""
     messages, next_before = await read_page(visit, shown)
-    first_page = replace(shown, before=None)
-    context = {"messages": messages, "filter": first_page, "open_id": None, "next_before": next_before}
-    return visit.page("inbox_older.html", context)
+    context = await _rows(visit, messages, replace(shown, before=None))
+    return visit.page("inbox_older.html", {**context, "next_before": next_before})
+
+
+async def _rows(visit: MemberVisit, messages: Sequence[MessageSummary], shown: ListFilter) -> Mapping[str, object]:
+    infected = await visit.core.inbox.infected(visit.actor, messages)
+    return {"messages": messages, "infected": infected, "filter": shown, "open_id": None}
 
 
 async def _whole_list(visit: MemberVisit) -> web.Response:

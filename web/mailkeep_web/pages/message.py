@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,11 +14,13 @@ from mailkeep.domain.message import MessageDetail
 from mailkeep.domain.scope import Scope
 from mailkeep.errors import NotFound
 from mailkeep.mail.hops import route as route_of
+from mailkeep.mail.links import links_in_text
 from mailkeep_api.documents import send_download, text_document
 from mailkeep_web.frame import SANDBOX, frame_document
 from mailkeep_web.mail_list import ListFilter, list_query, read_filter, read_list
 from mailkeep_web.notices import notice_of
 from mailkeep_web.removed import removed_words
+from mailkeep_web.rendering import TEMPLATES
 from mailkeep_web.routing import Routes
 from mailkeep_web.timeline import timeline
 from mailkeep_web.visit import MemberVisit, see_other
@@ -82,6 +85,8 @@ async def _content(visit: MemberVisit, detail: MessageDetail, tab: Tab) -> Mappi
     if tab is Tab.HTML and detail.html is not None:
         safe = await visit.core.inbox.safe_html(detail)
         return {"removed": removed_words(safe.removed), "truncated": safe.truncated, "links": safe.links}
+    if tab is Tab.TEXT and detail.text is not None:
+        return {"links": await asyncio.to_thread(links_in_text, detail.text)}
     if tab is Tab.SOURCE and not detail.is_quarantined:
         return {"source": await _source_start(visit, detail.summary.id)}
     if tab is Tab.HEADERS:
@@ -132,6 +137,14 @@ async def html(visit: MemberVisit) -> web.StreamResponse:
     if detail.html is None:
         raise NotFound("no HTML in this message")
     return frame_document(await visit.core.inbox.safe_html(detail))
+
+
+@routes.member("GET", "/messages/{message_id}/print", audit="message.html")
+async def printed(visit: MemberVisit) -> web.StreamResponse:
+    """The message without the page around it, as harmless as the frame is: a browser prints all of it."""
+    detail = await _detail(visit)
+    head = visit.request.app[TEMPLATES].html("message_print.html", {"detail": detail})
+    return frame_document(await visit.core.inbox.safe_html(detail), head=head)
 
 
 @routes.member("GET", "/messages/{message_id}/html.txt", audit="message.html")

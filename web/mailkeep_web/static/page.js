@@ -4,19 +4,24 @@
 // Buttons that copy show themselves only where they can work: the clipboard needs https or this machine.
 function offerCopying(root) {
   if (!navigator.clipboard) return;
-  for (const button of root.querySelectorAll("button[data-copy]")) button.hidden = false;
+  for (const button of root.querySelectorAll("button:is([data-copy], [data-copy-path])")) button.hidden = false;
 }
 
 async function copy(button) {
   const label = button.querySelector("[data-label]");
   const before = label.textContent;
+  const { copy: text, copyPath: path } = button.dataset;
   try {
-    await navigator.clipboard.writeText(button.dataset.copy);
+    await navigator.clipboard.writeText(path ? new URL(path, location.href).href : text);
     label.textContent = "Copied";
+    button.dataset.copied = "";
   } catch {
     label.textContent = "Not allowed";
   }
-  setTimeout(() => { label.textContent = before; }, 2000);
+  setTimeout(() => {
+    label.textContent = before;
+    delete button.dataset.copied;
+  }, 2000);
 }
 
 // A filter that applies itself needs no button of its own.
@@ -37,7 +42,7 @@ function keepFocus() {
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-copy]");
+  const button = event.target.closest("button:is([data-copy], [data-copy-path])");
   if (button) copy(button);
   for (const open of document.querySelectorAll("details.confirm[open]")) {
     if (!open.contains(event.target)) open.open = false;
