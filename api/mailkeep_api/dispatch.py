@@ -25,6 +25,7 @@ from mailkeep_api.noting import noted
 from mailkeep_api.problems import CHALLENGE, NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE, RequestProblem
 from mailkeep_api.rates.admission import admit
 from mailkeep_api.routing import OWNER, PUBLIC, Access, Call, Raw, Route
+from mailkeep_api.schemas.shapes import Query
 from mailkeep_api.time_limit import in_time
 from mailkeep_api.validation import validate, validate_query
 
@@ -96,6 +97,8 @@ async def _arguments(request: web.Request, route: Route) -> dict[str, Any]:
             raise NotFound(name)
     if route.query is not None:
         arguments["query"] = validate_query(route.query, request.query)
+    elif request.query:
+        validate_query(Query, request.query)  # it has no parameter: whoever sends one expects what will not happen
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise RequestProblem(UNSUPPORTED_MEDIA_TYPE)
     if route.body is not None:

@@ -121,6 +121,10 @@ async def test_filters_and_pages(world: World, ada: Customer) -> None:
     assert (len(second.json["items"]), second.json["next"]) == (2, None)
     moment = first.json["items"][0]["at"].replace("+", "%2B")
     assert len((await world.ask("GET", f"/api/v1/audit?action=account.view&since={moment}", ada)).json["items"]) == 1
+    for ends in ("since=0001-01-01T00:00:00Z&until=9999-12-31T23:59:59Z", "until=9999-12-31T23:59:59.999999Z"):
+        for path in ("/api/v1/audit", "/api/v1/audit/export"):
+            assert (await world.ask("GET", f"{path}?{ends}", ada)).status == 200
+    assert (await world.ask("GET", "/api/v1/audit?until=0001-01-01T00:00:00Z", ada)).json["items"] == []
     for wrong in ("action=x", "since=yesterday", "actor=%27", "outcome=A", "limit=201", "order=id"):
         answer = await world.ask("GET", f"/api/v1/audit?{wrong}", ada)
         assert answer.is_problem(422, "invalid-input"), wrong

@@ -37,10 +37,9 @@ def _of_callers(route: Route) -> Iterator[str]:
 def _of_inputs(route: Route) -> Iterator[str]:
     if route.path_parameters:
         yield "not-found"
-    if route.query is not None:
-        yield "invalid-input"
+    yield "invalid-input"  # parameters that are not known
     if route.body is not None:
-        yield from ("malformed", "request-timeout", "body-too-large", "invalid-input")
+        yield from ("malformed", "request-timeout", "body-too-large")
 
 
 def _of_keys(route: Route) -> Iterator[str]:

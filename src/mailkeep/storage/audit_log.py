@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Row, insert, select
@@ -21,6 +21,8 @@ from mailkeep.storage.schema import audit_log, audit_places
 
 # An id is made a moment before or after its record's time is taken.
 APART: Final = timedelta(minutes=1)
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC) + APART
+LATEST: Final = datetime.max.replace(tzinfo=UTC) - APART
 
 
 async def add_all(connection: AsyncConnection, batch: Sequence[SignedRecord]) -> None:
@@ -86,9 +88,9 @@ def _conditions(query: AuditQuery) -> list[Any]:
     conditions = [column == value for column, value in same if value is not None]
     # Ids grow with time, and are what the index is ordered by.
     if query.since is not None:
-        conditions += [columns.at >= query.since, columns.id >= lowest_id(query.since - APART)]
+        conditions += [columns.at >= query.since, columns.id >= lowest_id(max(query.since, EARLIEST) - APART)]
     if query.until is not None:
-        conditions += [columns.at < query.until, columns.id < lowest_id(query.until + APART)]
+        conditions += [columns.at < query.until, columns.id < lowest_id(min(query.until, LATEST) + APART)]
     if query.before is not None:
         conditions.append(columns.id < query.before)
     return conditions
