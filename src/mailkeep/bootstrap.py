@@ -27,6 +27,7 @@ from mailkeep.services.audit import AuditTrail
 from mailkeep.services.audit_sealing import AuditSealing
 from mailkeep.services.audit_verifying import AuditVerifying
 from mailkeep.services.audit_view import AuditView
+from mailkeep.services.blob_check import BlobCheck
 from mailkeep.services.blob_removal import BlobRemoval
 from mailkeep.services.bulk import Bulk
 from mailkeep.services.delivery_batches import DeliveryBatches
@@ -92,6 +93,7 @@ class Core:
     usage: UsageView
     recount: StorageRecount
     retention: Retention
+    blob_check: BlobCheck
     ingest: Ingest
     indexer: SearchIndexer
     administration: Administration
@@ -176,6 +178,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
                 usage=UsageView(database, tier_of=settings.tier, clock=clock),
                 recount=StorageRecount(database, hints, tier_of=settings.tier),
                 retention=Retention(database, removal, blob_removal, trail, refusals, settings.retention, clock=clock),
+                blob_check=BlobCheck(database, blobs, clock=clock),
                 ingest=ingest,
                 indexer=indexer,
                 administration=Administration(database, trail, tier_change, settings, clock=clock),

@@ -119,6 +119,7 @@ async def _api(settings: Settings) -> AsyncIterator[None]:
         core.purge.running(),
         core.redating.running(),
         core.retention.running(),
+        core.blob_check.running(),
         serve_http(build_application(core, settings), settings.http.listen),
     ):
         yield

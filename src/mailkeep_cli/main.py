@@ -11,6 +11,7 @@ from mailkeep.errors import MailkeepError
 from mailkeep_cli import (
     accounts,
     audit,
+    blobs,
     configuration,
     daemons,
     database,
@@ -51,6 +52,7 @@ app.add_typer(configuration.commands, name="config", help="The configuration.", 
 app.add_typer(postfix.commands, name="postfix", help="Postfix in front of mxd.", no_args_is_help=True)
 app.add_typer(scanning.commands, name="scan", help="The malware scanner.", no_args_is_help=True)
 app.add_typer(retention.commands, name="retention", help="Messages that have expired.", no_args_is_help=True)
+app.add_typer(blobs.commands, name="blobs", help="The stored bytes.", no_args_is_help=True)
 app.add_typer(usage.commands, name="usage", help="What customers use.", no_args_is_help=True)
 app.add_typer(mail.commands, name="mail", help="Mail to try things with.", no_args_is_help=True)
 

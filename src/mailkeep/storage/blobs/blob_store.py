@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from mailkeep.mail.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob as the store lists it. `written_at` is when its last byte was written, by the store's clock."""
+
+    key: str
+    size_bytes: int
+    written_at: datetime
 
 
 class BlobStore(Protocol):
@@ -25,3 +36,12 @@ class BlobStore(Protocol):
 
     async def delete(self, keys: Collection[str]) -> None:
         """Remove blobs; one that is gone already is no error. Raises StorageUnavailable."""
+
+    def stored(self) -> AsyncGenerator[Sequence[StoredBlob], None]:
+        """All blobs, some hundred at a time, in no order; of those written or removed meanwhile some may be missing.
+
+        Raises StorageUnavailable.
+        """
+
+    async def missing(self, keys: Collection[str]) -> list[str]:
+        """Those of the keys under which there is nothing. Raises StorageUnavailable."""

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from mailkeep.domain.ids import new_id
 from mailkeep.errors import ConfigurationError, StorageUnavailable
 from mailkeep.mail.spool import Spool
+from mailkeep.storage.blobs.blob_store import StoredBlob
 
 READ_CHUNK_BYTES: Final = 256 * 1024
 # Threads wait for the disk, not for a core; syncs that run together share a commit of the file system's journal.
 SYNC_THREADS: Final = 16
+LISTED_AT_ONCE: Final = 500
 ABANDONED_AFTER_S: Final = 24 * 3600
 _TEMPORARY: Final = "tmp"
 
@@ -72,6 +76,40 @@ class FileBlobs:
         except OSError as error:
             raise StorageUnavailable(f"the blob store cannot delete: {error.strerror}") from error
 
+    async def stored(self) -> AsyncGenerator[Sequence[StoredBlob], None]:
+        loop, files = asyncio.get_running_loop(), self._walk()
+        while page := await loop.run_in_executor(self._threads, _next, files):
+            yield page
+
+    async def missing(self, keys: Collection[str]) -> list[str]:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._missing, keys)
+
+    def _missing(self, keys: Collection[str]) -> list[str]:
+        try:
+            return [key for key in keys if not self._path(key).is_file()]
+        except OSError as error:
+            raise StorageUnavailable(f"the blob store cannot be read: {error.strerror}") from error
+
+    def _walk(self) -> Iterator[StoredBlob]:
+        """Without what is being written, which is not a blob yet."""
+        directories = [entry.path for entry in os.scandir(self._root) if entry.is_dir() and entry.name != _TEMPORARY]
+        while directories:
+            with os.scandir(directories.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        directories.append(entry.path)
+                    elif (blob := self._blob(entry)) is not None:
+                        yield blob
+
+    def _blob(self, entry: os.DirEntry[str]) -> StoredBlob | None:
+        """None when it was removed meanwhile."""
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        key = Path(entry.path).relative_to(self._root).as_posix()
+        return StoredBlob(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+
     def _path(self, key: str) -> Path:
         path = self._root / key
         if ".." in path.parts or not path.is_relative_to(self._root):
@@ -113,6 +151,13 @@ def _prepare(root: Path) -> None:
         # What a process left behind when it was killed. Another process may be writing the younger ones.
         if path.stat().st_mtime < time.time() - ABANDONED_AFTER_S:
             path.unlink(missing_ok=True)
+
+
+def _next(files: Iterator[StoredBlob]) -> list[StoredBlob]:
+    try:
+        return list(islice(files, LISTED_AT_ONCE))
+    except OSError as error:
+        raise StorageUnavailable(f"the blob store cannot be listed: {error.strerror}") from error
 
 
 def _sync_directory(directory: Path) -> None:
