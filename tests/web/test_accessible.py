@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
+from mailkeep.domain.scope import Scope, operator
 from mailkeep_web.app import PAGES
 from web.browsers import open_chromium
 from web.site import Visitor, html_mail, mail_with_file, open_site, plain_mail, site_settings, visitor_of
@@ -25,7 +26,7 @@ from web.view_mails import bounce_mail, hops_mail
 
 @dataclass(frozen=True)
 class Seen:
-    """A page as somebody sees it: `by` is nobody, newcomer (no mail yet) or ada (with mail).
+    """A page as somebody sees it: `by` is nobody, newcomer (no mail yet), ada (with mail) or root.
 
     `sent` are fields of its last form, which is sent first: the page is then what comes back. `repeated` is more of
     what has been looked at already, as a selector.
@@ -40,6 +41,7 @@ class Seen:
         return f"{self.by} {self.path}{' sent' if self.sent else ''}"
 
 
+WHO: Final = ("nobody", "newcomer", "ada", "root")
 MORE_OF_THE_REFERENCE: Final = ".reference section:nth-of-type(n+3), .reference .operation:nth-of-type(n+4)"
 # {html}, {text}, {bounce}, {hops}: a message of that kind; {address}: an address.
 SEEN: Final = (
@@ -73,6 +75,16 @@ SEEN: Final = (
     Seen("ada", "/addresses/{address}"),
     Seen("ada", "/addresses/{address}", {"label": "x" * 100}),
     Seen("ada", "/addresses/{address}/diagnosis"),
+    Seen("nobody", "/admin/login"),
+    Seen("nobody", "/admin/login", {"token": "mk_not_one"}),
+    Seen("root", "/admin"),
+    Seen("root", "/admin?email=x"),
+    Seen("root", "/admin/accounts/{account}"),
+    Seen("root", "/admin/accounts/{account}", {"email": "bob@example.org"}),
+    Seen("root", "/admin/audit"),
+    Seen("root", "/admin/tokens"),
+    Seen("root", "/admin/stats"),
+    Seen("ada", "/billing"),
     Seen("ada", "/settings"),
     Seen("ada", "/settings", {"current": "not it", "new": "short"}),
     Seen("ada", "/usage"),
@@ -136,10 +148,12 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
         world = await stack.enter_async_context(
             open_site(site_settings(tmp_path_factory.mktemp("site"), site={"styleguide": True}))
         )
-        visitors = {who: await stack.enter_async_context(visitor_of(world)) for who in ("nobody", "newcomer", "ada")}
+        visitors = {who: await stack.enter_async_context(visitor_of(world)) for who in WHO}
         await visitors["newcomer"].register("newcomer@example.org")
         await visitors["ada"].register("ada@example.org")
         ids = await gather(visitors["ada"])
+        root, _ = await world.core.service_tokens.create(operator(), "root", {Scope.ADMIN})
+        assert (await visitors["root"].post("/admin/login", {"token": root})).status == 303
         chromium: Browser = await stack.enter_async_context(open_chromium())
         contexts = {
             who: await stack.enter_async_context(context_of(chromium, visitor)) for who, visitor in visitors.items()
@@ -157,6 +171,7 @@ async def gather(ada: Visitor) -> dict[str, str]:
     }
     ids = {name: (await ada.receive(mail)).id for name, mail in mails.items()}
     await ada.receive(plain_mail("Unread"), tag="ci-42")
+    ids["account"] = (await ada.address()).account_id
     ids["address"] = (await ada.address()).id
     await ada.post("/addresses", {"local_part": "switched-off", "label": "Old"})
     await ada.post(f"/addresses/{(await ada.address()).id}/deactivate")

@@ -13,7 +13,12 @@ from mailkeep_web.errors import page_error
 from mailkeep_web.pages import (
     address,
     addresses,
+    admin_accounts,
+    admin_audit,
+    admin_door,
+    admin_tokens,
     audit,
+    billing,
     deletion,
     events,
     export,
@@ -41,7 +46,8 @@ PAGES: Final = (
     inbox, selected, events, message,
     addresses, address,
     profile, usage, sessions, export, deletion,
-    tokens, audit,
+    tokens, audit, billing,
+    admin_door, admin_accounts, admin_audit, admin_tokens,
     reference, styleguide,
 )  # fmt: skip
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
-from urllib.parse import urlencode
 
 from aiohttp import web
 from pydantic import ValidationError
 
 from mailkeep.domain.audit import AuditQuery
+from mailkeep_api.ids import is_id
 from mailkeep_api.schemas.audit import AuditFilter
 from mailkeep_web.forms import Form
+from mailkeep_web.links_of_lists import with_query
 
 PAGE_SIZE: Final = 50
-_FIELDS: Final = ("action", "outcome", "actor", "resource", "from", "to")
+CUSTOMERS_FIELDS: Final = ("action", "outcome", "actor", "resource", "from", "to")
+PLATFORM_FIELDS: Final = (*CUSTOMERS_FIELDS, "account")
 _TEXTS: Final = {
     "action": "There is no deed of this name.",
     "outcome": "There is no outcome of this name.",
     "actor": "An id has letters, digits, - and _ only. Click on somebody in the list to see what they did.",
+    "account": "An id has letters, digits, - and _ only.",
     "resource": "An id has letters, digits, - and _ only.",
     "from": "Write a day as 2026-11-24.",
     "to": "Write a day as 2026-11-24.",
@@ -36,20 +39,20 @@ class AuditSearch:
 
     def link(self, path: str, **more: str | None) -> str:
         """A link that keeps these filters, with others changed; None takes one away."""
-        kept = {**self.form.values, **more}
-        query = urlencode({name: value for name, value in kept.items() if value})
-        return f"{path}?{query}" if query else path
+        return with_query(path, {**self.form.values, **more})
 
     @property
     def is_filtered(self) -> bool:
         return any(self.form.values.values())
 
 
-def read_search(request: web.Request, *, before: str | None) -> AuditSearch:
+def read_search(request: web.Request, *, before: str | None, fields: Sequence[str] = CUSTOMERS_FIELDS) -> AuditSearch:
     """`from` and `to` are days in UTC, both included."""
-    form = Form(values={name: request.query.get(name, "").strip() for name in _FIELDS})
+    form = Form(values={name: request.query.get(name, "").strip() for name in fields})
     form, since = _day(form, "from")
     form, last = _day(form, "to")
+    if form.value("account") and not is_id(form.value("account")):
+        form = form.with_error("account", _TEXTS["account"])
     wanted = {name: form.value(name) or None for name in ("action", "outcome", "actor", "resource")}
     try:
         found = AuditFilter.model_validate(wanted).query(limit=PAGE_SIZE, before=before)

@@ -68,6 +68,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "recipients.read": "Read the recipients",
     "refusals.record": "Reported refusals",
     "reference.view": "Read the API's reference",
+    "page.admin_login": "Opened the door of the administration",
     "page.landing": "Opened the start page",
     "page.pricing": "Opened the prices",
     "page.privacy": "Opened the privacy policy",

@@ -10,12 +10,13 @@ from mailkeep.domain.account import User
 from mailkeep.errors import MailkeepError
 from mailkeep_api.keys import ACTOR, CORE, REQUEST_ID, SETTINGS
 from mailkeep_api.problems import Problem
-from mailkeep_web.cookies import clear_session
+from mailkeep_web.cookies import ADMIN_PATH, clear_admin_token, clear_session
 from mailkeep_web.next_path import HOME, login_url, safe_next
 from mailkeep_web.rendering import TEMPLATES
 from mailkeep_web.routing import session_user
 from mailkeep_web.visit import Visit, see_other
 
+ADMIN_LOGIN: Final = f"{ADMIN_PATH}/login"
 # Title and advice by kind of problem, where the status alone says too little.
 _TEXTS_BY_KIND: Final = {
     "quarantined": (
@@ -89,6 +90,10 @@ async def _user(request: web.Request) -> User | None:
 
 def _to_login(request: web.Request) -> web.Response:
     """A page sends its visitor to the log-in and back; a part of a page makes the browser go there."""
+    if request.path == ADMIN_PATH or request.path.startswith(f"{ADMIN_PATH}/"):
+        response = see_other(ADMIN_LOGIN)
+        clear_admin_token(response, request.app[SETTINGS])
+        return response
     target = login_url(request.path_qs if request.method == "GET" else HOME)
     if "HX-Request" in request.headers:
         response = web.Response(status=401, headers={"HX-Redirect": "/login"})

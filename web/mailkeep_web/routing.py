@@ -10,19 +10,20 @@ from aiohttp import web
 from mailkeep.bootstrap import Core
 from mailkeep.config import Settings
 from mailkeep.domain.account import User
-from mailkeep.domain.scope import Actor
-from mailkeep.errors import NotAuthenticated, NotFound
+from mailkeep.domain.scope import Actor, Scope
+from mailkeep.errors import NotAllowed, NotAuthenticated, NotFound
 from mailkeep_api.auth import API_TOKEN_PREFIX, actor_of
 from mailkeep_api.compression import compressed
 from mailkeep_api.ids import is_id
 from mailkeep_api.keys import ACTOR, ORIGIN
 from mailkeep_api.noting import noted
 from mailkeep_api.routing import READING
-from mailkeep_web.cookies import session_token
+from mailkeep_web.cookies import admin_token, session_token
 from mailkeep_web.origin import require_same_origin
-from mailkeep_web.visit import MemberVisit, Visit
+from mailkeep_web.visit import AdminVisit, MemberVisit, Visit
 
 PublicHandler = Callable[[Visit], Awaitable[web.StreamResponse]]
+AdminHandler = Callable[[AdminVisit], Awaitable[web.StreamResponse]]
 MemberHandler = Callable[[MemberVisit], Awaitable[web.StreamResponse]]
 RequestHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -47,13 +48,26 @@ class MemberRoute:
     handler: MemberHandler
 
 
+@dataclass(frozen=True, slots=True)
+class AdminRoute:
+    """A page of the administration; customers are told that they may not, others are led to its door."""
+
+    method: str
+    path: str
+    audit: str
+    handler: AdminHandler
+
+
+Route = PublicRoute | MemberRoute | AdminRoute
+
+
 class Routes:
     """The routes of one module of pages; `audit` is what the audit log calls what is done there."""
 
     def __init__(self) -> None:
-        self._routes: list[PublicRoute | MemberRoute] = []
+        self._routes: list[Route] = []
 
-    def __iter__(self) -> Iterator[PublicRoute | MemberRoute]:
+    def __iter__(self) -> Iterator[Route]:
         return iter(self._routes)
 
     def public(self, method: str, path: str, *, audit: str) -> Callable[[PublicHandler], PublicHandler]:
@@ -70,8 +84,15 @@ class Routes:
 
         return declare
 
+    def admin(self, method: str, path: str, *, audit: str) -> Callable[[AdminHandler], AdminHandler]:
+        def declare(handler: AdminHandler) -> AdminHandler:
+            self._routes.append(AdminRoute(method, path, audit, handler))
+            return handler
 
-def bind(route: PublicRoute | MemberRoute, core: Core, settings: Settings) -> RequestHandler:
+        return declare
+
+
+def bind(route: Route, core: Core, settings: Settings) -> RequestHandler:
     """An aiohttp handler that lets nobody in whom the route does not admit."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -81,6 +102,9 @@ def bind(route: PublicRoute | MemberRoute, core: Core, settings: Settings) -> Re
             raise NotFound("no id of ours looks like this")
         if isinstance(route, PublicRoute):
             return await route.handler(Visit(request, core, settings))
+        if isinstance(route, AdminRoute):
+            actor = await administrator_of(request, core, settings)
+            return await route.handler(AdminVisit(request, core, settings, actor=actor))
         token, actor = await session_of(request, core, settings)
         return await route.handler(MemberVisit(request, core, settings, actor=actor, token=token))
 
@@ -102,6 +126,20 @@ async def session_of(request: web.Request, core: Core, settings: Settings) -> tu
         raise NotAuthenticated("no session")
     request[ACTOR] = replace(await actor_of(core, token), origin=request[ORIGIN])
     return token, request[ACTOR]
+
+
+async def administrator_of(request: web.Request, core: Core, settings: Settings) -> Actor:
+    """Whoever has entered the administration with a service token, as the API knows administrators.
+
+    Raises NotAllowed for a customer, NotAuthenticated for nobody, and when the token is over or revoked.
+    """
+    token = admin_token(request, settings)
+    if token is None:
+        await session_of(request, core, settings)
+        raise NotAllowed("a customer is no administrator")
+    request[ACTOR] = replace(await core.tokens.actor(token), origin=request[ORIGIN])
+    request[ACTOR].require(Scope.ADMIN)
+    return request[ACTOR]
 
 
 async def is_member(visit: Visit) -> bool:

@@ -83,6 +83,16 @@ class MemberVisit(Visit):
         return await asyncio.to_thread(self.page, template, shown, status=status)
 
 
+@dataclass(frozen=True, slots=True)
+class AdminVisit(Visit):
+    """A request by whoever holds a service token of the scope `admin`."""
+
+    actor: Actor
+
+    def admin_page(self, template: str, context: Mapping[str, object], *, status: int = 200) -> web.Response:
+        return self.page(template, {**context, "is_admin": True}, status=status)
+
+
 def see_other(path: str) -> web.Response:
     """After a form was taken, the browser fetches the page that shows the result (RFC 9110 section 15.4.4)."""
     return web.Response(status=303, headers={"Location": path})
