@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -87,7 +88,8 @@ def main() -> None:
 def _report_inbox(messages: int) -> None:
     method = (
         f"`make bench ARGS=--inbox={messages}`: `mailkeep serve` on SQLite; medians of {VISITS} visits, each first one "
-        "with an empty cache. Chromium runs on the same cores."
+        "with an empty cache. Chromium runs on the same cores. Processes that wanted a core when it began: "
+        f"{os.getloadavg()[0]:.0f}."
     )
     title = f"# The inbox with {messages:,} messages"
     report = "\n".join([title, "", machine(), method, *measure_inbox(messages)]) + "\n"

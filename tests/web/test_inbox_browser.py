@@ -64,7 +64,15 @@ async def test_selecting_marking_and_deleting(chromium: Browser, ada: Visitor) -
             assert page.url == f"{ada.world.url}/inbox"
             assert await focused(page) == f"row-{ids[3]}"
 
-            await bar.get_by_role("checkbox", name="Select").check()
+            await boxes.nth(0).check()
+            await page.route("**/inbox/selected", lambda route: route.abort())
+            await bar.get_by_role("button", name="Mark as read").click()
+            await expect(page.get_by_text("No connection: nothing")).to_be_visible()
+            await expect(bar).to_contain_text("1 selected")
+            await page.unroute("**/inbox/selected")
+            watch.console.clear()  # the browser's word on the cut connection
+
+            await bar.get_by_role("checkbox", name="selected").check()
             await bar.get_by_role("checkbox", name="All messages").check()
             await expect(bar).to_contain_text("All selected")
             await bar.locator("summary").click()

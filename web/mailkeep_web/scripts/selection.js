@@ -92,6 +92,11 @@
     return Boolean(open) && action !== "read" && (all || ids.includes(open));
   }
 
+  function say(words) {
+    const paragraph = Object.assign(document.createElement("p"), { className: "note danger", role: "alert", textContent: words });
+    notice.replaceChildren(paragraph);
+  }
+
   async function change(action, going, all) {
     const ids = going.map((box) => box.value);
     const next = heir(going);
@@ -99,8 +104,18 @@
     if (all) values.all = "1";
     else values.id = ids;
     form.querySelector("details").open = false;
-    await htmx.ajax("POST", form.getAttribute("action"), { target: "#notice", swap: "innerHTML", values });
     clearTimeout(fading);
+    notice.replaceChildren();
+    try {
+      await htmx.ajax("POST", form.getAttribute("action"), { target: "#notice", swap: "innerHTML", values });
+    } catch {
+      say("No connection: nothing is known to have changed.");
+      return;
+    }
+    if (!notice.firstElementChild) {
+      say("That did not work. Reload the page to see what has changed.");
+      return;
+    }
     fading = setTimeout(() => notice.replaceChildren(), NOTICE_MS);
     if (closes(action, ids, all)) await closeMessage();
     if (action === "delete") for (const box of going) box.closest("li").remove();
