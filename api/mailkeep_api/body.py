@@ -17,14 +17,18 @@ async def read_json(request: web.Request) -> object:
     """The body as Python values. Raises RequestProblem (400, 408, 415) and HTTPRequestEntityTooLarge."""
     if request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8":
         raise RequestProblem(UNSUPPORTED_MEDIA_TYPE)
+    return parse_json(await read_bytes(request))
+
+
+async def read_bytes(request: web.Request) -> bytes:
+    """The body as it came, in time. Raises RequestProblem (408) and HTTPRequestEntityTooLarge."""
     if request.content_length is not None and request.content_length > request.client_max_size:
         raise web.HTTPRequestEntityTooLarge(request.client_max_size, request.content_length)
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            raw = await request.read()
+            return await request.read()
     except TimeoutError as error:
         raise RequestProblem(TOO_SLOW) from error
-    return parse_json(raw)
 
 
 def parse_json(raw: bytes) -> object:

@@ -90,8 +90,12 @@ NOT_ALLOWED: Final = Problem(403, "not-allowed", "You may not do this")
 
 _TABLE: Final[tuple[tuple[type[Exception], Problem], ...]] = (
     (errors.ConfigurationError, INTERNAL),  # the operator's to mend, though it is an InvalidInput
+    (errors.SignatureInvalid, Problem(400, "signature-invalid", "This is not signed by whom it claims to be from")),
     (errors.InvalidInput, INVALID),
+    (errors.BillingOff, Problem(404, "billing-off", "This service takes no payments")),
     (errors.NotFound, NOT_FOUND),
+    (errors.AlreadySubscribed, Problem(409, "already-subscribed", "There is a subscription: change it in the portal")),
+    (errors.NotSubscribed, Problem(409, "not-subscribed", "There is no subscription to manage")),
     (errors.Conflict, Problem(409, "conflict", "It exists already")),
     (errors.PreconditionFailed, PRECONDITION_FAILED),
     (errors.NotAuthenticated, NOT_AUTHENTICATED),
@@ -101,6 +105,15 @@ _TABLE: Final[tuple[tuple[type[Exception], Problem], ...]] = (
     (errors.RateExceeded, Problem(429, "rate-exceeded", "Too many requests for now")),
     (errors.QuotaExceeded, Problem(403, "quota-exceeded", "Your account has no storage left")),
     (errors.MessageTooLarge, Problem(413, "message-too-large", "The message is too large")),
+    (
+        errors.PaymentsUnavailable,
+        Problem(
+            503,
+            "payments-unavailable",
+            "The payment service does not answer; nothing was changed",
+            headers={"Retry-After": str(RETRY_AFTER_S)},
+        ),
+    ),
     (
         errors.Unavailable,
         Problem(503, "unavailable", "Try again in a moment", headers={"Retry-After": str(RETRY_AFTER_S)}),
@@ -128,6 +141,7 @@ _PASSWORD: Final = "must have 12 characters or more, at most 1,024 bytes, and no
 _FIELD_MESSAGES: Final = {
     "address": "must be local-part@domain, under a domain of yours",
     "current": "is not your password",
+    "interval": "is not offered",
     "expires_at": "must be a time to come",
     "email": "must be an email address",
     "label": "is too long, or holds control characters",

@@ -27,6 +27,9 @@ from mailkeep.services.audit import AuditTrail
 from mailkeep.services.audit_sealing import AuditSealing
 from mailkeep.services.audit_verifying import AuditVerifying
 from mailkeep.services.audit_view import AuditView
+from mailkeep.services.billing import Billing
+from mailkeep.services.billing_events import BillingEvents
+from mailkeep.services.billing_reconciling import BillingReconciling
 from mailkeep.services.blob_check import BlobCheck
 from mailkeep.services.blob_removal import BlobRemoval
 from mailkeep.services.bulk import Bulk
@@ -53,6 +56,8 @@ from mailkeep.services.service_tokens import ServiceTokens
 from mailkeep.services.session_keys import ConfiguredKeys, KeyFile, SessionKeys
 from mailkeep.services.sessions import Sessions
 from mailkeep.services.storage_recount import StorageRecount
+from mailkeep.services.stripe_gateway import open_stripe
+from mailkeep.services.subscription_sync import SubscriptionSync
 from mailkeep.services.tier_change import TierChange
 from mailkeep.services.tokens import Tokens
 from mailkeep.services.usage import UsageView
@@ -79,6 +84,9 @@ class Core:
     tiers: AccountTiers
     tier_change: TierChange
     redating: ExpiryRedating
+    billing: Billing
+    billing_events: BillingEvents
+    billing_reconciling: BillingReconciling
     diagnosing: Diagnosing
     idempotency: Idempotency
     sessions: Sessions
@@ -112,6 +120,7 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
         open_database(settings.database_url, settings.database) as database,
         open_files(settings.blob_dir) as blobs,
         open_hints(settings.hints) as hints,
+        open_stripe(settings.billing) as stripe,
     ):
         await require_current_schema(database)
         indexer = SearchIndexer(database, clock=clock)
@@ -145,17 +154,22 @@ async def open_core(settings: Settings, *, clock: Clock = utc_now) -> AsyncItera
             tiers = AccountTiers(database, tier_of=settings.tier)
             redating = ExpiryRedating(database, tier_of=settings.tier)
             tier_change = TierChange(hints, tiers, redating, tier_of=settings.tier, clock=clock)
+            sync = SubscriptionSync(database, trail, stripe, tier_change, settings.billing, clock=clock)
+            events = BillingEvents(database, trail, stripe, sync, settings.billing, clock=clock)
             yield Core(
                 settings=settings,
                 database=database,
                 blobs=blobs,
                 hints=hints,
                 accounts=accounts,
-                deletion=AccountDeletion(database, trail, hints, accounts, purge, clock=clock),
+                deletion=AccountDeletion(database, trail, hints, accounts, purge, events, clock=clock),
                 purge=purge,
                 tiers=tiers,
                 tier_change=tier_change,
                 redating=redating,
+                billing=Billing(database, trail, stripe, sync, settings, clock=clock),
+                billing_events=events,
+                billing_reconciling=BillingReconciling(database, stripe, sync, events, clock=clock),
                 idempotency=Idempotency(database, clock=clock),
                 sessions=Sessions(
                     database,

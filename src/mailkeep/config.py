@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, Self
@@ -25,6 +26,7 @@ from pydantic import (
 )
 
 from mailkeep.domain.address import canonical_domain
+from mailkeep.domain.billing import Interval
 from mailkeep.domain.tier import Tier
 from mailkeep.errors import ConfigurationError, InvalidInput
 
@@ -452,6 +454,62 @@ class Site(Section):
         return self
 
 
+class Billing(Section):
+    """[billing]: payments by Stripe. Without `secret_key` nothing is sold, and nothing is said of it."""
+
+    secret_key: SecretStr | None = Field(
+        default=None, description="Stripe's secret or restricted key, sk_… or rk_…; empty: billing is off"
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="signing secret of the webhook endpoint, whsec_…"
+    )
+    previous_webhook_secret: SecretStr | None = Field(
+        default=None, description="the one before, accepted while a new one is rolled out"
+    )
+    price_monthly: str = Field(default="", description="id of the monthly price, price_…")
+    price_yearly: str = Field(default="", description="id of the yearly price; empty: only monthly")
+    shown_monthly: str = Field(default="£9 a month", description="what the page says it costs")
+    shown_yearly: str = Field(default="", description="what the page says that the yearly price is")
+    tier: str = Field(default="paid", description="the tier that is bought")
+    basic_tier: str = Field(default="free", description="the tier of those who do not pay")
+    grace_days: int = Field(default=14, ge=0, description="how long the tier is kept while a payment is past due")
+    timeout_s: float = Field(default=10, gt=0, description="how long Stripe may take to answer")
+    api_base: str = Field(default="https://api.stripe.com", description="where Stripe's API is; another one for tests")
+
+    @field_validator("secret_key", "webhook_secret", "previous_webhook_secret", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("api_base")
+    @classmethod
+    def _is_safe(cls, value: str) -> str:
+        value = value.rstrip("/")
+        if not value.startswith(("https://", "http://127.0.0.1:", "http://[::1]:")):
+            raise ValueError("write an https:// address, or http:// on this machine")
+        return value
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.secret_key is not None and not (self.webhook_secret and self.price_monthly):
+            raise ValueError("secret_key needs webhook_secret and price_monthly")
+        return self
+
+    @property
+    def enabled(self) -> bool:
+        return self.secret_key is not None
+
+    @property
+    def grace(self) -> timedelta:
+        return timedelta(days=self.grace_days)
+
+    @property
+    def prices(self) -> Mapping[Interval, str]:
+        """The price of each interval that is offered."""
+        offered = {Interval.MONTHLY: self.price_monthly, Interval.YEARLY: self.price_yearly}
+        return {interval: price for interval, price in offered.items() if price}
+
+
 class Limits(Section):
     """[tiers.<name>]: what a customer of that tier gets."""
 
@@ -510,6 +568,7 @@ class Settings(Section):
     retention: Retention = Retention()
     log: Log = Log()
     site: Site = Site()
+    billing: Billing = Billing()
     tiers: Mapping[TierName, Limits] = Field(default={"free": FREE, "paid": PAID})
 
     @field_validator("tiers", mode="before")
@@ -524,6 +583,13 @@ class Settings(Section):
             is_table = isinstance(limits, Mapping) and isinstance(known, Mapping)
             merged[name] = {**known, **limits} if is_table else limits  # type: ignore[dict-item]
         return merged
+
+    @model_validator(mode="after")
+    def _sells_what_there_is(self) -> Self:
+        missing = {self.billing.tier, self.billing.basic_tier} - set(self.tiers)
+        if self.billing.enabled and missing:
+            raise ValueError(f"billing names a tier that is not configured: add [tiers.{min(missing)}]")
+        return self
 
     @property
     def database_url(self) -> str:

@@ -4,9 +4,13 @@ MailkeepError
 ├── InvalidInput         the caller must change the request; `field` names the culprit
 │   ├── NameReserved         the name belongs to whoever runs the domain
 │   ├── QueryError           a search; `position` and `length` say where
-│   └── ConfigurationError   the operator must change a setting
+│   ├── ConfigurationError   the operator must change a setting
+│   └── SignatureInvalid     a notice that is not signed by whom it claims to be from, or too old
 ├── NotFound             it does not exist, or belongs to somebody else
+│   └── BillingOff           this service takes no payments
 ├── Conflict             it exists already
+│   ├── AlreadySubscribed    the account pays already
+│   └── NotSubscribed        the account has never paid
 ├── PreconditionFailed   it is no longer what the caller has seen
 ├── NotAuthenticated     nobody, or somebody we cannot recognise
 ├── NotAllowed           we know who it is; they may not do this
@@ -22,6 +26,7 @@ MailkeepError
     ├── DatabaseUnavailable
     ├── StorageUnavailable   the blob store
     ├── ScannerUnavailable   the scanner did not look at all of it; the text says why
+    ├── PaymentsUnavailable  Stripe does not answer, or not as it should
     ├── MemoryBudgetExceeded
     └── SchemaOutdated       `mailkeep db upgrade` has not been run
 """
@@ -61,12 +66,28 @@ class ConfigurationError(InvalidInput):
     """A setting is wrong; the message says which and what to do."""
 
 
+class SignatureInvalid(InvalidInput):
+    """A notice from outside that is not signed with our secret, or was signed too long ago."""
+
+
 class NotFound(MailkeepError):
     """It does not exist, or it belongs to somebody else: the answer is the same."""
 
 
+class BillingOff(NotFound):
+    """This service takes no payments: no keys are configured."""
+
+
 class Conflict(MailkeepError):
     """It exists already."""
+
+
+class AlreadySubscribed(Conflict):
+    """The account has a subscription: another one would be paid for twice."""
+
+
+class NotSubscribed(Conflict):
+    """The account has never begun to pay, so there is nothing to manage."""
 
 
 class PreconditionFailed(MailkeepError):
@@ -131,6 +152,10 @@ class StorageUnavailable(Unavailable):
 
 class ScannerUnavailable(Unavailable):
     """The malware scanner did not look at all of the message: mail is not accepted unscanned."""
+
+
+class PaymentsUnavailable(Unavailable):
+    """The payment service does not answer, or refuses what we ask; nothing was changed here."""
 
 
 class MemoryBudgetExceeded(Unavailable):

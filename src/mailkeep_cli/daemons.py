@@ -120,6 +120,7 @@ async def _api(settings: Settings) -> AsyncIterator[None]:
         core.redating.running(),
         core.retention.running(),
         core.blob_check.running(),
+        core.billing_events.running(),
         serve_http(build_application(core, settings), settings.http.listen),
     ):
         yield

@@ -11,6 +11,7 @@ from mailkeep.errors import MailkeepError
 from mailkeep_cli import (
     accounts,
     audit,
+    billing,
     blobs,
     configuration,
     daemons,
@@ -47,6 +48,7 @@ app.add_typer(accounts.commands, name="account", help="Customers' accounts.", no
 app.add_typer(tokens.commands, name="token", help="Tokens for Mailkeep's own services.", no_args_is_help=True)
 app.add_typer(incident.commands, name="incident", help="After a break-in.", no_args_is_help=True)
 app.add_typer(audit.commands, name="audit", help="The audit log.", no_args_is_help=True)
+app.add_typer(billing.commands, name="billing", help="Payments by Stripe.", no_args_is_help=True)
 app.add_typer(keys.commands, name="keys", help="The keys that sign log-ins.", no_args_is_help=True)
 app.add_typer(configuration.commands, name="config", help="The configuration.", no_args_is_help=True)
 app.add_typer(postfix.commands, name="postfix", help="Postfix in front of mxd.", no_args_is_help=True)

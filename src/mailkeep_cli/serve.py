@@ -41,6 +41,7 @@ async def _everything(settings: Settings, *, welcome: bool) -> AsyncIterator[Non
         core.redating.running(),
         core.retention.running(),
         core.blob_check.running(),
+        core.billing_events.running(),
         serve_http(build_application(core, settings), settings.http.listen),
         run_mxd(settings, core, LocalSource(core.recipients), smtp=settings.smtp.enabled),
     ):

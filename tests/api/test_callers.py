@@ -22,6 +22,7 @@ BODIES: dict[str, dict[str, object]] = {
     "AddressChange": {},
     "AccountChange": {},
     "ServiceTokenIn": {},
+    "CheckoutIn": {},
     "AccountDeletionIn": {"password": PASSWORD},
     "MessageChange": {"read": True},
     "PasswordChange": {},
@@ -48,6 +49,7 @@ def test_only_these_routes_are_public() -> None:
     assert public == {
         "POST /api/v1/auth/register",
         "POST /api/v1/auth/login",
+        "POST /api/v1/billing/webhook",
         "GET /api/v1/openapi.json",
         "GET /problems/{slug}",
         "GET /healthz",

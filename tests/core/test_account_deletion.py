@@ -28,7 +28,15 @@ from mailkeep.domain.refusal import Refusal
 from mailkeep.domain.scope import Actor, Scope, operator
 from mailkeep.errors import Conflict, NotAllowed, NotAuthenticated, NotFound
 from mailkeep.services.ingest import AcceptedRecipient, Incoming
-from mailkeep.storage import account_deletions, account_rows, accounts, api_tokens, retention_tallies, schema
+from mailkeep.storage import (
+    account_deletions,
+    account_rows,
+    accounts,
+    api_tokens,
+    retention_tallies,
+    schema,
+    subscriptions,
+)
 from mailkeep.storage.api_tokens import SecretHash
 from mailkeep.storage.retention_tallies import Tally
 from mailkeep.storage.schema import metadata
@@ -128,6 +136,8 @@ async def a_full_account(core: Core) -> tuple[Customer, set[str]]:
     await core.indexer.work_off()
     await core.inbox.delete(actor, (await alice.messages())[0].id)  # its block is to be made anew
     await core.administration.change(operator(), made.account.id, tier="paid")
+    async with core.database.write() as connection:
+        await subscriptions.take_ticket(connection, made.account.id)
     await core.trail.note(actor, "message.list")
     await core.trail.flush()
     async with core.database.write() as connection:

@@ -32,6 +32,7 @@ TAGS: Final = {
     "events": "What happens, as it happens.",
     "tokens": "Credentials for programs, with the scopes that they need and no others.",
     "audit": "Who did what with the account.",
+    "billing": "The plan, and paying for it by Stripe. Where nothing is sold, all of these answer 404.",
     "administration": "For whoever runs the service, with the scope `admin`.",
     "reference": "The API, described for programs, and what can go wrong with it.",
     "operation": "For whoever watches the process, and for the load balancer.",

@@ -18,8 +18,17 @@ from mailkeep.services import hints
 from mailkeep.services.account_purge import AccountPurge
 from mailkeep.services.accounts import Accounts
 from mailkeep.services.audit import AuditTrail
+from mailkeep.services.billing_events import BillingEvents
 from mailkeep.services.hints import Hints
-from mailkeep.storage import account_deletions, account_rows, accounts, addresses, recipients, schema
+from mailkeep.storage import (
+    account_deletions,
+    account_rows,
+    accounts,
+    addresses,
+    recipients,
+    schema,
+    stripe_cancellations,
+)
 from mailkeep.storage.account_deletions import Deletion
 from mailkeep.storage.database import Database
 
@@ -44,6 +53,7 @@ class AccountDeletion:
         hints: Hints,
         accounts: Accounts,
         purge: AccountPurge,
+        billing: BillingEvents,
         *,
         clock: Clock,
     ) -> None:
@@ -52,6 +62,7 @@ class AccountDeletion:
         self._hints = hints
         self._accounts = accounts
         self._purge = purge
+        self._billing = billing
         self._clock = clock
 
     async def delete_own(self, actor: Actor, password: str) -> DeletionReceipt:
@@ -85,6 +96,9 @@ class AccountDeletion:
             await addresses.bury(connection, account_id, first_change=first_change, now=now)
             for table in (schema.sessions, schema.api_tokens, schema.users):
                 await account_rows.erase_all(connection, table, account_id)
+            customer_id = await accounts.customer_id(connection, account_id)
+            if customer_id is not None:
+                await stripe_cancellations.add(connection, customer_id, now=now)
             await account_deletions.add(connection, Deletion(account_id, now))
             record_id = await self._trail.write(
                 connection, actor, ACTION, resource=account_id, detail=_detail(deleted), account_id=account_id
@@ -92,6 +106,7 @@ class AccountDeletion:
         self._hints.notify(hints.RECIPIENTS)
         self._hints.notify(hints.mail_for(account_id))
         self._purge.wake()
+        self._billing.wake()
         return DeletionReceipt(id=record_id, account_id=account_id, deleted_at=now, deleted=deleted)
 
 

@@ -105,6 +105,29 @@ async def set_tier(connection: AsyncConnection, account_id: str, tier: str) -> N
     await connection.execute(update(accounts).where(accounts.c.id == account_id).values(tier=tier))
 
 
+async def customer_id(connection: AsyncConnection, account_id: str) -> str | None:
+    """Whom Stripe knows an account as, a deleted one too; None for one that never began to pay."""
+    query = select(accounts.c.stripe_customer_id).where(accounts.c.id == account_id)
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
+async def set_customer_id(connection: AsyncConnection, account_id: str, customer: str) -> None:
+    """The caller has it locked."""
+    await connection.execute(update(accounts).where(accounts.c.id == account_id).values(stripe_customer_id=customer))
+
+
+async def by_customer_id(connection: AsyncConnection, customer: str) -> Account | None:
+    """The account of a customer of Stripe's, a deleted one too."""
+    row = (await connection.execute(select(accounts).where(accounts.c.stripe_customer_id == customer))).one_or_none()
+    return _account(row) if row is not None else None
+
+
+async def with_customer(connection: AsyncConnection, *, after: str, limit: int) -> list[str]:
+    """The ids of accounts that Stripe knows, in order, without those that are deleted."""
+    query = select(accounts.c.id).where(accounts.c.stripe_customer_id.is_not(None), _EXISTS, accounts.c.id > after)
+    return list((await connection.execute(query.order_by(accounts.c.id).limit(limit))).scalars())
+
+
 async def deleted_among(connection: AsyncConnection, account_ids: Collection[str]) -> set[str]:
     query = select(accounts.c.id).where(accounts.c.id.in_(account_ids), accounts.c.status == AccountStatus.DELETED)
     return set((await connection.execute(query)).scalars())

@@ -72,6 +72,12 @@ async def active_count(connection: AsyncConnection, account_id: str) -> int:
     return int((await connection.execute(query)).scalar_one())
 
 
+async def active_names(connection: AsyncConnection, account_id: str) -> list[str]:
+    """The active addresses, the oldest first."""
+    query = select(addresses.c.address).where(*_active(account_id)).order_by(addresses.c.id)
+    return list((await connection.execute(query)).scalars())
+
+
 async def active_beyond(connection: AsyncConnection, account_id: str, limit: int) -> list[str]:
     """The ids of those active addresses that would remain if the `limit` oldest were taken away; ids grow with time."""
     query = select(addresses.c.id).where(*_active(account_id)).order_by(addresses.c.id)

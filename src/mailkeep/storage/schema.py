@@ -45,6 +45,8 @@ accounts = Table(
     Column("message_seq", BigNumber, nullable=False, default=0),
     Column("storage_bytes", BigNumber, nullable=False, default=0),
     Column("created_at", UtcDateTime, nullable=False),
+    # Whom Stripe knows it as. Stays when the account is deleted: a payment may still be under way.
+    Column("stripe_customer_id", String(255), unique=True, index=True),
     **_MYSQL,
 )
 
@@ -295,6 +297,48 @@ tier_changes = Table(
     Column("changed_at", UtcDateTime, nullable=False),
     Column("done_seq", BigNumber, nullable=False),
     Column("last_seq", BigNumber, nullable=False),
+    **_MYSQL,
+)
+
+# What Stripe said of each account's subscription: see services/subscription_sync.py.
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("account_id", Identifier, ForeignKey("accounts.id"), primary_key=True),
+    Column("subscription_id", String(255)),
+    Column("status", String(32)),
+    Column("price_id", String(255)),
+    Column("created_at", UtcDateTime),
+    Column("period_end", UtcDateTime),
+    Column("cancel_at", UtcDateTime),
+    Column("past_due_since", UtcDateTime),
+    Column("granted", Boolean, nullable=False),
+    Column("look_again_at", UtcDateTime, index=True),
+    Column("checked_at", UtcDateTime),
+    Column("ticket", BigNumber, nullable=False),
+    Column("applied", BigNumber, nullable=False),
+    **_MYSQL,
+)
+
+# Which of Stripe's events have come; they are forgotten long after Stripe would send them again.
+stripe_events = Table(
+    "stripe_events",
+    metadata,
+    Column("id", String(255), primary_key=True),
+    Column("type", String(64), nullable=False),
+    Column("customer_id", String(255), nullable=False),
+    Column("object_id", String(255), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("processed_at", UtcDateTime, index=True),
+    **_MYSQL,
+)
+
+# Stripe's customers whose account is gone: their subscriptions are to be cancelled. It outlives the account.
+stripe_cancellations = Table(
+    "stripe_cancellations",
+    metadata,
+    Column("customer_id", String(255), primary_key=True),
+    Column("queued_at", UtcDateTime, nullable=False),
     **_MYSQL,
 )
 
