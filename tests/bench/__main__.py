@@ -21,6 +21,7 @@ from bench.login import measure_login
 from bench.measure import cpu_seconds, peak_rss_mib, reset_peak_rss
 from bench.recipients import measure_recipients
 from bench.report import Run, machine, render
+from bench.retention import measure_retention
 from bench.samples import Sample, make_samples
 from bench.search import measure_search
 from bench.servers import Server, mailkeep_on_mariadb, mailkeep_on_sqlite, stock
@@ -50,7 +51,18 @@ def main() -> None:
     parser.add_argument(
         "--inbox", type=int, nargs="?", const=10_000, metavar="N", help="measure the inbox's page with N messages in it"
     )
+    parser.add_argument(
+        "--retention",
+        type=int,
+        nargs="?",
+        const=10_000,
+        metavar="N",
+        help="measure retention over N messages, and no load",
+    )
     options = parser.parse_args()
+    if options.retention:
+        _report_retention(options.retention)
+        return
     if options.inbox:
         _report_inbox(options.inbox)
         return
@@ -94,6 +106,18 @@ def _report_inbox(messages: int) -> None:
     title = f"# The inbox with {messages:,} messages"
     report = "\n".join([title, "", machine(), method, *measure_inbox(messages)]) + "\n"
     Path("bench/INBOX.md").write_text(report)
+    sys.stdout.write(report)
+
+
+def _report_retention(messages: int) -> None:
+    method = (
+        f"`make bench ARGS=--retention={messages}`: {messages:,} messages of ten customers, every fifth with an "
+        "attachment, half of them expired; `mailkeep retention run` with its default settings, beside a `mailkeep "
+        "serve` that receives mail, one at a time, 20 ms apart. The seconds hold the start of the command and its "
+        "pauses. Mail in ms, from MAIL to the reply to its content."
+    )
+    report = "\n".join(["# Retention", "", machine(), method, "", *measure_retention(messages)]) + "\n"
+    Path("bench/RETENTION.md").write_text(report)
     sys.stdout.write(report)
 
 

@@ -44,7 +44,7 @@ def load(url: str, *, messages: int, customers: int) -> None:
     rng = random.Random(5321)  # noqa: S311 - words, no secret
     first, *models = [_model(rng, has_needle=number == 0) for number in range(MODELS + 1)]
     each = messages // customers
-    with _BulkInsert(url) as insert:
+    with BulkInsert(url) as insert:
         insert("accounts", ((account_id(n), "free", "active", each, 0, RECEIVED) for n in range(customers)))
         insert("addresses", (_address(n) for n in range(customers)))
         insert("contents", (_content(n) for n in range(customers)))
@@ -125,6 +125,10 @@ _COLUMNS: Final = {
     "accounts": "id, tier, status, message_seq, storage_bytes, created_at",
     "addresses": "id, account_id, address, label, status, created_at, changed_at, change_seq",
     "contents": "id, source_key, source_sha256, size_bytes, message_id, headers, recipients, defects",
+    "attachments": (
+        "id, content_id, position, filename, declared_type, detected_type, size_bytes, sha256, disposition, "
+        "mime_content_id, blob_key"
+    ),
     "messages": (
         "id, seq, account_id, address_id, content_id, delivery_key, mail_from, rcpt_to, from_name, from_address, "
         "subject, snippet, size_bytes, has_attachments, received_at, expires_at, transport"
@@ -134,7 +138,7 @@ _COLUMNS: Final = {
 }
 
 
-class _BulkInsert:
+class BulkInsert:
     """Gives a function that inserts rows into a table, many at a time."""
 
     def __init__(self, url: str) -> None:
