@@ -29,7 +29,7 @@ _TEXTS: Final = {
     400: ("That request made no sense to us", "Go back and try again from the page you came from."),
     403: (
         "That is not allowed",
-        "A form has to be sent from our own page, in a browser that says so. Open the page anew and try again.",
+        "Your role does not include this, or the form did not come from our own page: open that page and try again.",
     ),
     404: (
         "There is nothing here",
