@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import sys
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -466,3 +468,26 @@ def test_half_a_configuration_is_refused(wrong: dict[str, str], monkeypatch: pyt
     with pytest.raises(ConfigurationError) as caught:
         load_settings()
     assert SECRET_KEY not in str(caught.value)
+
+
+async def test_the_command_reconciles(core: Core, stripe: StripeDouble, alice: Customer) -> None:
+    """`mailkeep billing reconcile` in a process of its own, beside a service that runs."""
+    subscription = await subscribed(core, stripe, alice)
+    stripe.end(subscription)
+    environment = {
+        "MAILKEEP_DATA_DIR": str(core.settings.data_dir),
+        "MAILKEEP_DATABASE__URL": core.settings.database_url,
+        **{f"MAILKEEP_BILLING__{name.upper()}": value for name, value in settings_for_stripe(stripe).items()},
+    }
+    command = (sys.executable, "-m", "mailkeep_cli", "billing", "reconcile")
+    process = await asyncio.create_subprocess_exec(
+        *command, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    said, complained = await process.communicate()
+    assert process.returncode == 0, complained
+    account_id = alice.address.account_id
+    assert said.decode().splitlines() == [
+        f"{account_id}: status=canceled from=paid to=free addresses_inactive=0",
+        "differences: 1",
+    ]
+    assert await tier_of(alice) == "free"

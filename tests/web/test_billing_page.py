@@ -21,7 +21,8 @@ async def stripe() -> AsyncIterator[StripeDouble]:
 
 @pytest.fixture
 async def site(tmp_path: Path, stripe: StripeDouble) -> AsyncIterator[World]:
-    settings = site_settings(tmp_path, billing={**settings_for_stripe(stripe), "timeout_s": 2})
+    tiers = {"free": {"price": "free"}, "paid": {"price": "£9 a month"}}
+    settings = site_settings(tmp_path, tiers=tiers, billing={**settings_for_stripe(stripe), "timeout_s": 2})
     async with open_site(settings) as world:
         yield world
 
@@ -64,6 +65,12 @@ async def test_from_free_to_paid_and_what_the_end_would_do(ada: Visitor, stripe:
             payload = payload_of(event)
             await ada.world.core.billing_events.receive(await ada.actor(), payload, signature_of(payload))
         assert words in (await ada.get("/billing")).text
+
+
+async def test_the_prices_lead_to_the_plan(ada: Visitor) -> None:
+    page = await ada.get("/pricing")
+    assert 'on the page of <a href="/billing">your plan</a>' in page.text
+    assert "they set the plan" not in page.text
 
 
 async def test_stripe_down_is_said_and_changes_nothing(ada: Visitor, stripe: StripeDouble) -> None:
