@@ -37,6 +37,8 @@ POSTS = (
     "/messages/{message}/unread",
     "/messages/{message}/delete",
     "/admin/login",
+    "/billing/checkout",
+    "/billing/portal",
     "/settings/password",
     "/settings/sessions/{session}/end",
     "/settings/sessions/end-others",
