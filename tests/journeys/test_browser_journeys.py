@@ -145,7 +145,7 @@ async def read_every_tab(page: Page) -> None:
 
 
 async def expect_deleted(page: Page, subject: str) -> None:
-    await expect(page.get_by_text(re.compile("message is deleted"))).to_be_attached()
+    await expect(page.get_by_text(re.compile("message is deleted"))).to_be_visible()
     await expect(row_of(page, subject)).to_have_count(0)
 
 

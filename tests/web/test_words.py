@@ -10,7 +10,7 @@ from mailkeep_web.words import age, sender_label, size, utc
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (9_949, "9.9 kB"), (9_960, "10 kB"), (25_000_000, "25 MB")],
+    [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (10_180, "9.9 kB"), (10_190, "10 kB"), (25 << 20, "25 MB")],
 )
 def test_sizes(count: int, text: str) -> None:
     assert size(count) == text

@@ -57,12 +57,15 @@ def day(moment: datetime) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes in the largest unit that leaves a number to look at: `812 B`, `1.4 kB`, `25 MB`."""
+    """Bytes in the largest unit that leaves a number to look at: `812 B`, `1.4 kB`, `25 MB`.
+
+    A kB is 1,024 bytes, as in the limits that are set in megabytes: 100 MB of storage reads so everywhere.
+    """
     amount = float(count)
     for unit in ("B", "kB", "MB"):
         if amount < 999.5:
             return f"{amount:.0f} {unit}" if unit == "B" or amount >= 9.95 else f"{amount:.1f} {unit}"
-        amount /= 1000
+        amount /= 1024
     return f"{amount:.1f} GB"
 
 

@@ -174,5 +174,6 @@
   shownLabel.hidden = false;
   form.dataset.script = "";
   notice.dataset.floating = "";
+  document.getElementById("main").prepend(notice); // on a narrow screen the list's pane may be hidden
   update();
 })();
