@@ -9,7 +9,7 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench lock
+.PHONY: help run test lint bench screenshots lock
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ lint: $(INSTALLED)  ## format, style, types, and who may import whom
 
 bench: $(INSTALLED)  ## messages a second against a server that discards them; writes bench/RESULTS.md
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+screenshots: $(INSTALLED)  ## every page in both themes, at two widths, into screenshots/
+	@tests/services/install.sh
+	PYTHONPATH=tests $(BIN)/python -m web.screenshots
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@PYTHON="$(PYTHON)" tests/services/venv.sh $(VENV)

@@ -20,8 +20,7 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 from services.mailkeep import DOMAIN, Mailkeep, installed_mailkeep
 from services.postfix import Postfix, running_postfix, small_configuration
 from services.required import required
-from web.browsers import open_chromium
-from web.test_browser import NARROW, PATIENCE_MS, WIDE, overflow, watching
+from web.browsers import NARROW, PATIENCE_MS, WIDE, open_chromium, overflow, watching
 
 PASSWORD: Final = "a quiet river bends twice"
 MIDDLE: Final = {"width": 768, "height": 1024}

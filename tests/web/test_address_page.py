@@ -20,8 +20,8 @@ from mailkeep.domain.diagnosis import Obstacle
 from mailkeep.domain.refusal import Refusal
 from mailkeep.domain.scope import operator
 from mailkeep_web.receiving_words import obstacle_words, refusal_words
+from web.browsers import context_of, watching
 from web.site import Visitor, colleague_of, open_site, plain_mail, site_settings, visitor_of
-from web.test_browser import context_of, watching
 
 
 async def refuse(visitor: Visitor, *replies: tuple[int, str, str], minutes_ago: int = 5) -> None:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from hostile_names import mail_with_hostile_names
+from web.browsers import NARROW, PATIENCE_MS, WIDE, context_of, overflow, watching
 from web.site import PASSWORD, Visitor, html_mail, mail_with_file, plain_mail
 from web.view_mails import bounce_mail, hops_mail, nested_mail
-
-WIDE = {"width": 1440, "height": 900}
-NARROW = {"width": 360, "height": 740}
-PATIENCE_MS = 15_000  # on a machine that does other things as well
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -37,47 +30,6 @@ HOSTILE = """
 <a href="/logout">relative link</a>
 </body></html>
 """
-
-
-@dataclass
-class Watch:
-    """Everything a browser did that a page has to answer for."""
-
-    origin: str
-    requests: list[str] = field(default_factory=list)
-    dialogs: list[str] = field(default_factory=list)
-    console: list[str] = field(default_factory=list)
-
-    def foreign(self) -> list[str]:
-        return [url for url in self.requests if not url.startswith(self.origin + "/")]
-
-
-@contextmanager
-def watching(context: BrowserContext, origin: str) -> Iterator[Watch]:
-    """Notes every request, dialog, message of the console and error of a script."""
-    watch = Watch(origin)
-    context.on("request", lambda request: watch.requests.append(request.url))
-    context.on("dialog", lambda dialog: watch.dialogs.append(dialog.message))
-    context.on("console", lambda message: watch.console.append(f"{message.type}: {message.text}"))
-    context.on("weberror", lambda error: watch.console.append(f"error: {error.error}"))
-    yield watch
-
-
-@asynccontextmanager
-async def context_of(browser: Browser, visitor: Visitor, **options: object) -> AsyncIterator[BrowserContext]:
-    """A browser in which the visitor is logged in, if they are."""
-    context = await browser.new_context(**{"viewport": WIDE, **options})  # type: ignore[arg-type]  # by name
-    context.set_default_timeout(PATIENCE_MS)
-    for cookie in visitor.client.cookie_jar:
-        await context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": visitor.world.url}])
-    yield context
-    await context.close()
-
-
-async def overflow(page: Page) -> int:
-    """By how many pixels the page is wider than the window."""
-    width: int = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    return width
 
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["1440", "360"])

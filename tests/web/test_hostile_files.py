@@ -9,8 +9,8 @@ import pytest
 from playwright.async_api import Browser
 
 from mailkeep_api.documents import HOSTILE_CONTENT_HEADERS
+from web.browsers import context_of, watching
 from web.site import Page, Visitor, html_mail, mail_with_file
-from web.test_browser import context_of, watching
 
 SCRIPT = b"alert(1)"
 HTML = b"<!doctype html><html><body><script>alert(1)</script></body></html>"

@@ -6,8 +6,8 @@ import re
 
 from playwright.async_api import Browser, Page, expect
 
+from web.browsers import NARROW, context_of, watching
 from web.site import Visitor, html_mail, plain_mail
-from web.test_browser import NARROW, context_of, watching
 
 # Chromium's own measure: what moved without anybody having asked for it.
 OBSERVE_SHIFTS = """

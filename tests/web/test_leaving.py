@@ -16,8 +16,8 @@ from mailkeep.domain.export import ExportPart, LeftOut
 from mailkeep.domain.message import MessageDetail
 from mailkeep.domain.scope import Actor
 from mailkeep.services.account_export import AccountExport
+from web.browsers import context_of, watching
 from web.site import PASSWORD, Visitor, colleague_of, plain_mail
-from web.test_browser import context_of, watching
 
 CONFIRMED = {"email": "ada@example.org", "password": PASSWORD}
 

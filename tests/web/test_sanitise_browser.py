@@ -15,8 +15,8 @@ from mailkeep.domain.message import MessageQuery, Transport
 from mailkeep.mail.sanitise import ATTRIBUTES, TAGS, sanitise
 from mailkeep.services.ingest import AcceptedRecipient, Incoming
 from vectors import all_vectors
+from web.browsers import context_of, watching
 from web.site import Visitor
-from web.test_browser import context_of, watching
 
 VECTORS: Final = all_vectors()
 BATCH: Final = 40

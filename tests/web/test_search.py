@@ -8,9 +8,9 @@ from urllib.parse import quote
 import pytest
 from playwright.async_api import Browser, expect
 
+from web.browsers import NARROW, WIDE, context_of, overflow, watching
 from web.inspection import assert_is_a_page
 from web.site import Page, Visitor, plain_mail
-from web.test_browser import NARROW, WIDE, context_of, overflow, watching
 
 
 def subjects(page: Page) -> list[str]:

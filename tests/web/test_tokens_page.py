@@ -16,8 +16,8 @@ from mailkeep.domain.clock import utc_now
 from mailkeep.domain.scope import GRANTABLE_SCOPES, SERVICE_SCOPES, Scope
 from mailkeep.services.tokens import MAX_TOKENS
 from mailkeep_web.token_words import SCOPE_WORDS, curl_command
+from web.browsers import context_of, watching
 from web.site import Page, Visitor, colleague_of, plain_mail
-from web.test_browser import context_of, watching
 
 NIGHTLY = {"name": "nightly", "messages:read": "on", "expires": "7"}
 
