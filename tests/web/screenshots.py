@@ -19,7 +19,6 @@ THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 async def take_all(output: Path) -> int:
     """How many files were written."""
-    output.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mailkeep-screenshots-") as directory:
         async with open_all_pages(Path(directory)) as site:
             for number, seen in enumerate(SEEN):
@@ -48,6 +47,7 @@ def _name(seen: Seen) -> str:
 
 
 def main() -> None:
+    OUTPUT.mkdir(exist_ok=True)
     try:
         count = asyncio.run(take_all(OUTPUT))
     except ServiceMissing as missing:
