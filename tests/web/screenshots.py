@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Final, Literal
 
-from services.required import ServiceMissing
+from services.daemon import ServiceMissing, find_program
 from web.all_pages import SEEN, Seen, Site, open_all_pages, send
 from web.browsers import NARROW, WIDE
 
@@ -47,11 +47,12 @@ def _name(seen: Seen) -> str:
 
 
 def main() -> None:
-    OUTPUT.mkdir(exist_ok=True)
     try:
-        count = asyncio.run(take_all(OUTPUT))
+        find_program("chromium")
     except ServiceMissing as missing:
-        sys.exit(f"{missing}: tests/services/install.sh installs it on Debian")
+        sys.exit(str(missing))
+    OUTPUT.mkdir(exist_ok=True)
+    count = asyncio.run(take_all(OUTPUT))
     sys.stdout.write(f"{count} files in {OUTPUT}/\n")
 
 
