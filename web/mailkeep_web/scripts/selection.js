@@ -92,6 +92,11 @@
     return Boolean(open) && action !== "read" && (all || ids.includes(open));
   }
 
+  // What went well need not be read for ever; what did not stays.
+  function fade() {
+    fading = setTimeout(() => notice.replaceChildren(), NOTICE_MS);
+  }
+
   function say(words) {
     const paragraph = Object.assign(document.createElement("p"), { className: "note danger", role: "alert", textContent: words });
     notice.replaceChildren(paragraph);
@@ -116,7 +121,7 @@
       say("That did not work. Reload the page to see what has changed.");
       return;
     }
-    fading = setTimeout(() => notice.replaceChildren(), NOTICE_MS);
+    fade();
     if (closes(action, ids, all)) await closeMessage();
     if (action === "delete") for (const box of going) box.closest("li").remove();
     else for (const box of going) markRead(box, action === "read");
@@ -174,6 +179,7 @@
   shownLabel.hidden = false;
   form.dataset.script = "";
   notice.dataset.floating = "";
+  if (notice.firstElementChild) fade();
   document.getElementById("main").prepend(notice); // on a narrow screen the list's pane may be hidden
   update();
 })();
