@@ -40,7 +40,7 @@ def handler_of(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResp
 
 
 async def _answer(request: web.Request, route: Route) -> web.StreamResponse:
-    actor = await _authorise(request, route.scope)
+    actor = nobody(request) if route.signed else await _authorise(request, route.scope)
     call = Call(core=request.app[CORE], settings=request.app[SETTINGS], actor=actor, request=request)
     arguments = await _arguments(request, route)
 

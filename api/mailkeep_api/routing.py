@@ -67,8 +67,9 @@ class Route:
     """A declared route. Raises TypeError when its declaration and its handler's signature disagree.
 
     `if_match`: the handler heeds If-Match (`etags.seen_by`). `idempotent`: takes an Idempotency-Key. `secret`: its
-    answer holds what is shown once, so it is neither kept nor compressed. `problems`: the slugs of what can go wrong
-    beside what follows from the rest.
+    answer holds what is shown once, so it is neither kept nor compressed. `signed`: callers are known by what they
+    signed, and are not counted; the handler counts those who are not (`rates.admission`). `problems`: the slugs of
+    what can go wrong beside what follows from the rest.
     """
 
     method: str
@@ -84,6 +85,7 @@ class Route:
     if_match: bool = False
     idempotent: bool = False
     secret: bool = False
+    signed: bool = False
     problems: tuple[str, ...] = ()
     tag: str = ""
 
@@ -121,6 +123,7 @@ class _Optional(TypedDict, total=False):
     if_match: bool
     idempotent: bool
     secret: bool
+    signed: bool
     problems: tuple[str, ...]
 
 

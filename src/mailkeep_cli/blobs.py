@@ -26,10 +26,11 @@ def _group() -> None:
 def check(
     *,
     mend: Annotated[bool, typer.Option("--mend", help="Remove bytes that belong to no message.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --mend, also when that is most of them.")] = False,
     grace_hours: Annotated[int, typer.Option(min=1, help="Leave alone what is younger: mail on its way in.")] = 24,
 ) -> None:
     """Find bytes that belong to no message, and messages whose bytes are gone. Exit code 1 when there are any left."""
-    found = run(_check(mend=mend, grace=timedelta(hours=grace_hours)))
+    found = run(_check(mend=mend, force=force, grace=timedelta(hours=grace_hours)))
     for blob in found.orphans:
         typer.echo(f"orphan  {blob.key}  {blob.size_bytes:,} bytes")
     for key in found.missing:
@@ -42,10 +43,10 @@ def check(
         raise typer.Exit(EXIT_FOUND)
 
 
-async def _check(*, mend: bool, grace: timedelta) -> BlobFindings:
+async def _check(*, mend: bool, force: bool, grace: timedelta) -> BlobFindings:
     async with core_of_command() as core:
         with Progress(console=Console(stderr=True)) as progress:
             task = progress.add_task("blobs and rows", total=None)
             return await core.blob_check.check(
-                mend=mend, grace=grace, progress=lambda done: progress.update(task, completed=done)
+                mend=mend, force=force, grace=grace, progress=lambda done: progress.update(task, completed=done)
             )

@@ -187,3 +187,13 @@ async def test_without_keys_there_is_no_billing(tmp_path: Path) -> None:
         assert (await world.ask("POST", "/api/v1/billing/checkout", ada, json={})).is_problem(404, "billing-off")
         assert (await world.ask("POST", "/api/v1/billing/portal", ada)).is_problem(404, "billing-off")
         assert (await post(world, b"{}", "t=1,v1=0")).is_problem(404, "billing-off")
+
+
+async def test_strangers_are_counted_and_stripe_is_not(tmp_path: Path, stripe: StripeDouble) -> None:
+    """On the first of a month many renewals come from few addresses."""
+    settings = settings_in(tmp_path, billing=settings_for_stripe(stripe), http={"public_requests_per_minute": 2})
+    async with open_world(settings) as world:
+        event = payload_of({"id": "evt_1", "object": "event", "type": "x.y", "data": {"object": {"id": "x"}}})
+        forged = [(await post(world, event, "t=1,v1=00")).status for _ in range(3)]
+        assert forged == [400, 400, 429]
+        assert [(await post(world, event, signature_of(event))).status for _ in range(4)] == [200] * 4

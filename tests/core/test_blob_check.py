@@ -9,11 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from core.conftest import Customer, deliver
 from core.remains import blobs_in, blobs_of_rows
 from mailkeep.bootstrap import Core
 from mailkeep.domain.clock import utc_now
 from mailkeep.domain.ids import new_id
+from mailkeep.errors import ConfigurationError
 from mailkeep.storage import blob_deletions
 
 MAIL: Final = (
@@ -85,4 +88,15 @@ async def test_mail_that_comes_and_goes_meanwhile_is_no_finding(core: Core, alic
         found = await core.blob_check.check(mend=True, grace=timedelta(hours=1))
         assert (found.orphans, found.missing) == ([], [])
     await coming
+    assert blobs_in(core) == await blobs_of_rows(core)
+
+
+async def test_what_looks_like_the_wrong_database_removes_nothing(core: Core, alice: Customer) -> None:
+    """All bytes are orphans beside an empty database, and may be the only copy there is."""
+    await deliver(core, MAIL, alice.recipient())
+    orphans = {put(core, f"sources/2026/01/02/{new_id()}.eml.zst", age=timedelta(days=2)) for _ in range(5)}
+    with pytest.raises(ConfigurationError, match="5 of 7 blobs"):
+        await core.blob_check.check(mend=True)
+    assert blobs_in(core) >= orphans
+    assert (await core.blob_check.check(mend=True, force=True)).removed == 5
     assert blobs_in(core) == await blobs_of_rows(core)

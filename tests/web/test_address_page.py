@@ -168,3 +168,19 @@ def test_a_reply_that_is_not_known_is_explained_as_far_as_it_is(status: str) -> 
 
 def test_every_obstacle_has_words() -> None:
     assert all(obstacle_words(obstacle) for obstacle in Obstacle)
+
+
+async def test_there_is_no_room_to_switch_on(tmp_path: Path) -> None:
+    """After a smaller plan: the page says what to do, and not that the role forbids it."""
+    tiers = {"free": {"addresses": 1}, "paid": {"addresses": 2}}
+    async with open_site(site_settings(tmp_path, tiers=tiers)) as world, visitor_of(world) as ada:
+        await ada.register("ada@example.org")
+        account_id = (await ada.address()).account_id
+        await world.core.administration.change(operator(), account_id, tier="paid")
+        assert (await ada.post("/addresses", {"local_part": "second"})).status == 303
+        await world.core.administration.change(operator(), account_id, tier="free")
+        here = f"/addresses/{(await ada.address()).id}"
+        for form in ({}, {"back": "address"}):
+            page = await ada.post(f"{here}/activate", form)
+            assert page.status == 422
+            assert "no more active addresses. Switch another one off" in page.text

@@ -2,6 +2,9 @@
 
 A delivery makes its blobs durable before their row. So a blob counts as an orphan only when it is older than a grace
 that no delivery lasts for; and what is queued for deletion is none, because `BlobRemoval` has it.
+
+Beside a database that is empty, wrong, or older than the blobs, all of them look like orphans, and may be the only copy
+of mail. So the daily round removes nothing, and a command that would remove most of them refuses at first.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from typing import Final
 import structlog
 
 from mailkeep.domain.clock import Clock
+from mailkeep.errors import ConfigurationError
 from mailkeep.services.rounds import Rounds
 from mailkeep.storage import blob_keys
 from mailkeep.storage.blobs.blob_store import BlobStore, StoredBlob
@@ -50,27 +54,32 @@ class BlobCheck:
         self._database = database
         self._blobs = blobs
         self._clock = clock
-        self._rounds = Rounds("blobs", self.check_and_mend, every_s=EVERY_S)
+        self._rounds = Rounds("blobs", lambda: self.check(mend=False), every_s=EVERY_S)
 
     def running(self) -> AbstractAsyncContextManager[None]:
-        """Once a day while the block lasts."""
+        """Once a day while the block lasts: what is found is said in the log. It ends early when the program does."""
         return self._rounds.running()
 
-    async def check_and_mend(self) -> BlobFindings:
-        """With the usual grace; ends early when the program does. Raises as `check` does."""
-        return await self.check(mend=True)
-
     async def check(
-        self, *, mend: bool, grace: timedelta = GRACE, progress: Callable[[int], None] = lambda _: None
+        self,
+        *,
+        mend: bool,
+        force: bool = False,
+        grace: timedelta = GRACE,
+        progress: Callable[[int], None] = lambda _: None,
     ) -> BlobFindings:
         """`mend` removes the orphans; nothing can be done for a row whose bytes are gone but to say so.
 
         `grace` is never less than an hour. `progress` is told how many blobs and rows were looked at.
-        Raises DatabaseUnavailable, StorageUnavailable.
+        Raises ConfigurationError, before anything is removed, when most blobs are orphans and `force` is not set;
+        DatabaseUnavailable, StorageUnavailable.
         """
         findings = BlobFindings()
-        await self._look_for_orphans(findings, max(grace, LEAST_GRACE), progress, mend=mend)
+        await self._look_for_orphans(findings, max(grace, LEAST_GRACE), progress)
         await self._look_for_missing(findings, progress)
+        if mend:
+            _require_likely(findings, force=force)
+            await self._remove(findings)
         log.info(
             "blobs.checked",
             blobs=findings.blobs,
@@ -82,7 +91,7 @@ class BlobCheck:
         return findings
 
     async def _look_for_orphans(
-        self, findings: BlobFindings, grace: timedelta, progress: Callable[[int], None], *, mend: bool
+        self, findings: BlobFindings, grace: timedelta, progress: Callable[[int], None]
     ) -> None:
         before = self._clock() - grace
         async for page in self._blobs.stored():
@@ -93,10 +102,16 @@ class BlobCheck:
             orphans = [blob for blob in nobodys if blob.written_at < before]
             findings.young += len(nobodys) - len(orphans)
             findings.orphans += orphans
-            if mend and (ours := [blob.key for blob in orphans if blob_keys.is_ours(blob.key)]):
-                await self._blobs.delete(ours)
-                findings.removed += len(ours)
             progress(findings.blobs)
+            await asyncio.sleep(PAUSE_S)
+
+    async def _remove(self, findings: BlobFindings) -> None:
+        """Looked at once more, some at a time: their time has passed, but a row is worth another question."""
+        ours = [blob for blob in findings.orphans if blob_keys.is_ours(blob.key)]
+        for start in range(0, len(ours), ROWS_AT_ONCE):
+            keys = [blob.key for blob in await self._without_row(ours[start : start + ROWS_AT_ONCE])]
+            await self._blobs.delete(keys)
+            findings.removed += len(keys)
             await asyncio.sleep(PAUSE_S)
 
     async def _without_row(self, page: Sequence[StoredBlob]) -> list[StoredBlob]:
@@ -125,3 +140,11 @@ class BlobCheck:
             return []
         async with self._database.read() as connection:
             return sorted(await blob_keys.rows_among(connection, keys))
+
+
+def _require_likely(findings: BlobFindings, *, force: bool) -> None:
+    if not force and len(findings.orphans) * 2 > findings.blobs:
+        raise ConfigurationError(
+            f"{len(findings.orphans):,} of {findings.blobs:,} blobs belong to no message of this database: nothing was "
+            "removed. Is it the database of these blobs, and as new as they are? If it is, --force removes them"
+        )

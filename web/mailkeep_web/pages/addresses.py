@@ -20,6 +20,7 @@ _LOCAL_PART: Final = "Use letters, digits, dots and hyphens; no “+”, which s
 _RESERVED: Final = "This name is kept for whoever runs the domain. Choose another, or leave the field empty."
 _LABEL: Final = "This label is too long, or holds characters that cannot be shown."
 _LIMIT: Final = "Your plan allows no more addresses. Delete one to make room."
+_LIMIT_OF_ACTIVE: Final = "Your plan allows no more active addresses. Switch another one off to make room."
 _OTHER: Final = "Something in this form is not right. Check it and send it again."
 
 
@@ -62,7 +63,11 @@ async def relabel(visit: MemberVisit) -> web.StreamResponse:
 @routes.member("POST", "/addresses/{address_id}/activate", audit="address.update")
 async def activate(visit: MemberVisit) -> web.StreamResponse:
     form = await read_form(visit.request)
-    await visit.core.addresses.update(visit.actor, _address_id(visit), active=True)
+    try:
+        await visit.core.addresses.update(visit.actor, _address_id(visit), active=True)
+    except LimitReached:
+        show_again = address_page if _is_from_its_page(form) else _page
+        return await show_again(visit, form.with_error(WHOLE_FORM, _LIMIT_OF_ACTIVE), status=422)
     return see_other(_back(visit, form, "activated"))
 
 

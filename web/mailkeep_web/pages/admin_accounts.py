@@ -95,7 +95,7 @@ async def delete(visit: AdminVisit) -> web.StreamResponse:
     """The receipt is the answer, as it is for an owner."""
     form = await read_form(visit.request)
     entry = await visit.core.administration.get(visit.actor, _account_id(visit))
-    if form.value("email").lower() != entry.email:
+    if form.value("email").lower() != (entry.email or entry.id):
         return await _page(visit, form.with_error("email", _CONFIRM), status=422)
     receipt = await visit.core.deletion.delete_any(visit.actor, entry.id)
     return visit.admin_page("admin_deleted.html", {"receipt": receipt})
