@@ -17,6 +17,14 @@ class Explanation:
 
 
 EXPLANATIONS: Final = {
+    "already-subscribed": Explanation(
+        "The account pays for a plan already, or was given one by whoever runs the service.",
+        "Use the portal to change or cancel what is paid for; ask whoever runs the service about what was given.",
+    ),
+    "billing-off": Explanation(
+        "Nothing is sold on this installation: it has no keys of a payment provider (`billing`).",
+        "Ask whoever runs the service for another plan.",
+    ),
     "body-too-large": Explanation(
         "The body of the request is larger than this service takes (`http.max_body_bytes`, one megabyte unless set).",
         "Send less at once.",
@@ -89,6 +97,14 @@ EXPLANATIONS: Final = {
         "at all. The connection is closed.",
         "Send the request with an HTTP library; if there is a proxy in between, look at what it sends.",
     ),
+    "not-subscribed": Explanation(
+        "The account has never paid for a plan, so there is nothing to look after.",
+        "Begin with `POST /api/v1/billing/checkout`.",
+    ),
+    "payments-unavailable": Explanation(
+        "The payment provider does not answer, or not as it should. Nothing has changed, and nothing was charged.",
+        "Wait for as long as Retry-After says, then ask again.",
+    ),
     "precondition-failed": Explanation(
         "If-Match names another version than there is now: somebody has changed it since you read it. Nothing was "
         "changed.",
@@ -111,6 +127,11 @@ EXPLANATIONS: Final = {
     "request-timeout": Explanation(
         "The body of the request did not arrive in time.",
         "Send it again over a better connection.",
+    ),
+    "signature-invalid": Explanation(
+        "What came to the webhook is not signed with the secret that was agreed, or was signed more than five minutes "
+        "ago. The signature is over the body byte for byte.",
+        "Compare the secret with that of the endpoint, look at the clock, and let no proxy change the body.",
     ),
     "unavailable": Explanation(
         "The database or the storage does not answer. Nothing is lost: mail waits until they are back.",

@@ -168,7 +168,14 @@ class Postfix:
         return [Delivery(*found.groups()) for found in _DELIVERY.finditer(self.log())]
 
     def queue(self) -> list[str]:
-        """The ids of the mail that Postfix still holds."""
+        """The ids of the mail that Postfix still holds.
+
+        A file that moves from one queue to the next while they are listed is in none of them, so an empty list is asked
+        for twice.
+        """
+        return self._listed() or self._listed()
+
+    def _listed(self) -> list[str]:
         lines = self.run("postqueue", "-j").splitlines()
         return [str(json.loads(line)["queue_id"]) for line in lines]
 

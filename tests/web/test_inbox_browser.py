@@ -49,7 +49,7 @@ async def test_selecting_marking_and_deleting(chromium: Browser, ada: Visitor) -
             await expect(page.get_by_text("3 messages are marked as read.")).to_be_visible()
             await expect(page.locator("#rows .row.unread")).to_have_count(47)
             await expect(bar).to_contain_text("Select")
-            assert await focused(page) == f"row-{ids[4]}"
+            await expect(page.locator(f"#row-{ids[4]}")).to_be_focused()
 
             await page.locator(f"#row-{ids[2]}").click()
             await expect(page.get_by_role("heading", name="Number 057")).to_be_visible()
@@ -62,7 +62,7 @@ async def test_selecting_marking_and_deleting(chromium: Browser, ada: Visitor) -
             await expect(page.locator(f"#row-{ids[2]}")).to_have_count(0)
             await expect(page.get_by_text("Choose a message to read it here")).to_be_visible()
             assert page.url == f"{ada.world.url}/inbox"
-            assert await focused(page) == f"row-{ids[3]}"
+            await expect(page.locator(f"#row-{ids[3]}")).to_be_focused()
 
             await boxes.nth(0).check()
             await page.route("**/inbox/selected", lambda route: route.abort())
@@ -107,10 +107,10 @@ async def test_the_keys_of_a_mail_client(chromium: Browser, ada: Visitor) -> Non
             press = page.keyboard.press
             for key, row in (("j", 0), ("j", 1), ("j", 2), ("k", 1)):
                 await press(key)
-                assert await focused(page) == f"row-{ids[row]}"
+                await expect(page.locator(f"#row-{ids[row]}")).to_be_focused()
             await press("o")
             await expect(page.get_by_role("heading", name="Number 004")).to_be_visible()
-            assert await focused(page) == f"row-{ids[1]}"
+            await expect(page.locator(f"#row-{ids[1]}")).to_be_focused()
             await page.locator("#reading-title").focus()
             await press("j")
             await expect(page.get_by_role("heading", name="Number 003")).to_be_visible()
@@ -130,19 +130,19 @@ async def test_the_keys_of_a_mail_client(chromium: Browser, ada: Visitor) -> Non
             await press("Enter")
             await expect(page.get_by_text("1 message is deleted.")).to_be_visible()
             await expect(page.locator(f"#row-{ids[3]}")).to_have_count(0)
-            assert await focused(page) == f"row-{ids[4]}"
+            await expect(page.locator(f"#row-{ids[4]}")).to_be_focused()
 
             await press("o")
             await expect(page.get_by_role("heading", name="Number 001")).to_be_visible()
             await press("u")
             await expect(page.get_by_text("Choose a message to read it here")).to_be_visible()
-            assert await focused(page) == f"row-{ids[4]}"
+            await expect(page.locator(f"#row-{ids[4]}")).to_be_focused()
 
             await press("?")
             await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
             await press("j")
             await press("Escape")
-            assert await focused(page) == f"row-{ids[4]}"
+            await expect(page.locator(f"#row-{ids[4]}")).to_be_focused()
             await press("/")
             await expect(page.get_by_label("Search messages")).to_be_focused()
             await page.keyboard.type("jkou?e#x")
@@ -150,7 +150,7 @@ async def test_the_keys_of_a_mail_client(chromium: Browser, ada: Visitor) -> Non
             await page.locator(f"#row-{ids[4]}").focus()
             await press("Control+k")
             await press("Alt+j")
-            assert await focused(page) == f"row-{ids[4]}"
+            await expect(page.locator(f"#row-{ids[4]}")).to_be_focused()
             await page.get_by_role("button", name="Keyboard shortcuts").click()
             await page.get_by_role("button", name="Close").click()
             assert await focused(page) == "show-help"
