@@ -33,7 +33,7 @@ from mailkeep.errors import (
     PaymentsUnavailable,
 )
 from mailkeep.settings_loader import load_settings
-from mailkeep.storage import schema
+from mailkeep.storage import schema, stripe_cancellations
 from mailkeep.storage.upgrade import upgrade_schema
 from services.stripe import (
     CARD_NUMBER,
@@ -344,6 +344,108 @@ async def test_a_deleted_account_pays_no_more(
     stripe.subscriptions["sub_late"] = late
     await send(core, [stripe.event("customer.subscription.created", late)])
     assert late["status"] == "canceled" == stripe.subscriptions["sub_late"]["status"]
+
+
+async def test_one_failing_item_keeps_no_other_from_being_done(
+    core: Core, stripe: StripeDouble, alice: Customer, bob: Customer, clock: Moving
+) -> None:
+    """Of cancellations, events and due looks the oldest fails: the others are done, and the failure is raised."""
+    carol, dave, erin = [await new_customer(core, f"{name}@customer.test") for name in ("carol", "dave", "erin")]
+    cancelled = [await subscribed(core, stripe, each) for each in (alice, bob)]
+    ended = await subscribed(core, stripe, carol)
+    refunded = [await subscribed(core, stripe, each) for each in (dave, erin)]
+    for customer in (alice, bob):
+        await core.deletion.delete_own(customer.actor, PASSWORD)
+    stripe.end(ended)  # and no event came
+    stripe.fault = "down"
+    await send(core, [event for each in refunded for event in stripe.refund(each)])
+    stripe.fault = ""
+    stripe.failing = {cancelled[0]["customer"], refunded[0]["latest_invoice"]["charge"]}
+    clock.ahead += timedelta(days=31)
+    with pytest.raises(PaymentsUnavailable):
+        await core.billing_events.work_off()
+    assert [each["status"] for each in cancelled] == ["active", "canceled"]
+    assert await tier_of(carol) == "free"
+    assert [len(await told(each, "billing.refund")) for each in (dave, erin)] == [0, 1]
+    stripe.failing = set()
+    await core.billing_events.work_off()
+    assert cancelled[0]["status"] == "canceled"
+    assert len(await told(dave, "billing.refund")) == 1
+
+
+async def test_a_subscription_that_ended_meanwhile_keeps_no_other_from_being_cancelled(
+    core: Core, stripe: StripeDouble, alice: Customer
+) -> None:
+    first = await subscribed(core, stripe, alice)
+    second = {**first, "id": "sub_second"}
+    stripe.subscriptions["sub_second"] = second
+    await core.deletion.delete_own(alice.actor, PASSWORD)
+
+    async def end_the_other(request: str) -> None:
+        if request.startswith("DELETE"):  # Stripe says of the one that is asked for that it is missing
+            stripe.before = None
+            stripe.subscriptions[request.rpartition("/")[2]]["status"] = "canceled"
+
+    stripe.before = end_the_other
+    await core.billing_events.work_off()
+    assert [first["status"], second["status"]] == ["canceled", "canceled"]
+    assert await cancellations(core) == []
+
+
+async def test_what_is_paid_while_it_is_cancelled_is_cancelled_too(
+    core: Core, stripe: StripeDouble, alice: Customer, clock: Moving
+) -> None:
+    """On a page that was open still, before it was closed; or so late that only its event tells."""
+    url = await core.billing.checkout(alice.actor, Interval.MONTHLY)
+    await core.deletion.delete_own(alice.actor, PASSWORD)
+    paid: list[Thing] = []
+
+    async def pay(request: str) -> None:
+        if request.endswith("/checkout/sessions"):
+            stripe.before = None
+            paid.append(stripe.pay(url)[0])
+
+    stripe.before = pay
+    await core.billing_events.work_off()
+    assert [each["status"] for each in paid] == ["canceled"]
+
+    (customer_id,) = stripe.customers
+    async with core.database.write() as connection:
+        await stripe_cancellations.add(connection, customer_id, now=clock())
+        ((_, queued_at),) = await stripe_cancellations.pending(connection, limit=1)
+        clock.ahead += timedelta(seconds=1)
+        await stripe_cancellations.add(connection, customer_id, now=clock())
+        await stripe_cancellations.done(connection, customer_id, queued_at=queued_at)
+    assert await cancellations(core) == [customer_id]
+    await core.billing_events.work_off()
+    assert await cancellations(core) == []
+
+
+async def cancellations(core: Core) -> list[str]:
+    async with core.database.read() as connection:
+        return [customer_id for customer_id, _ in await stripe_cancellations.pending(connection, limit=9)]
+
+
+async def test_an_account_deleted_meanwhile_does_not_end_the_reconciling(
+    core: Core, stripe: StripeDouble, alice: Customer, bob: Customer
+) -> None:
+    paid = {each.address.account_id: await subscribed(core, stripe, each) for each in (alice, bob)}
+    first, second = sorted((alice, bob), key=lambda each: each.address.account_id)
+    stripe.end(paid[first.address.account_id])
+    stripe.end(paid[second.address.account_id])
+    looks = 0
+
+    async def delete(request: str) -> None:
+        nonlocal looks
+        looks += request == "GET /v1/subscriptions"
+        if looks == 2:  # the first is of all customers, the second of the first account
+            stripe.before = None
+            await core.deletion.delete_own(second.actor, PASSWORD)
+
+    stripe.before = delete
+    drifts = await core.billing_reconciling.reconcile(operator())
+    assert looks >= 2
+    assert [drift.subject for drift in drifts] == [first.address.account_id]
 
 
 async def test_reconciling_finds_and_mends(core: Core, stripe: StripeDouble) -> None:

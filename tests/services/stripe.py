@@ -12,7 +12,7 @@ import hmac
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from datetime import datetime, timedelta
@@ -46,12 +46,18 @@ Thing = dict[str, Any]
 
 
 class StripeDouble:
-    """`url` is where it listens. `fault`: `down` hangs up, `slow` waits, `500` fails; "" works."""
+    """`url` is where it listens. `fault`: `down` hangs up, `slow` waits, `500` fails; "" works.
+
+    `failing`: customers and things of which nothing is answered. `before` is awaited with each request's method and
+    path before it is answered: what happens at that moment.
+    """
 
     def __init__(self, clock: Callable[[], datetime] = utc_now) -> None:
         self.url = ""
         self.fault = ""
         self.page_size = 100
+        self.failing: set[str] = set()
+        self.before: Callable[[str], Awaitable[None]] | None = None
         self.requests: list[str] = []
         self.customers: dict[str, Thing] = {}
         self.sessions: dict[str, Thing] = {}
@@ -162,7 +168,11 @@ class StripeDouble:
             return _error(500, "api_error", "")
         if request.headers.get("Authorization") != f"Bearer {SECRET_KEY}" or "Stripe-Version" not in request.headers:
             return _error(401, "invalid_request_error", "")
+        if self.before is not None:
+            await self.before(f"{request.method} {request.path}")
         given = _nested(dict((await request.post()) or request.query))
+        if {given.get("customer"), request.match_info.get("id")} & self.failing:
+            return _error(500, "api_error", "")
         route = f"{request.method} {request.path}"
         if route in _KNOWN and (unknown := set(given) - _KNOWN[route]):
             return _error(400, "invalid_request_error", f"parameter_unknown: {unknown}")
@@ -193,6 +203,8 @@ class StripeDouble:
             case "GET", "subscriptions", "":
                 return self._list_subscriptions(given)
             case "DELETE", "subscriptions", _:
+                if self.subscriptions[id_]["status"] == "canceled":
+                    raise KeyError(id_)
                 self.subscriptions[id_] |= {"status": "canceled"}
                 return self.subscriptions[id_]
             case "GET", "charges", _:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -98,18 +99,20 @@ class BillingEvents:
             log.warning("billing.event_waits", event_id=event.id, type=event.type, reason=type(error).__name__)
 
     async def work_off(self) -> None:
-        """Raises PaymentsUnavailable and DatabaseUnavailable; what is done stays done."""
+        """All that can be done is done; then the last PaymentsUnavailable or DatabaseUnavailable is raised."""
         await self._stripe.load()  # so that no webhook has to wait for it
-        await self._cancel()
+        failures = await self._cancel()
         async with self._database.read() as connection:
             waiting = await stripe_events.waiting(connection, before=self._clock() - _SETTLED, limit=_AT_ONCE)
             due = await subscriptions.due(connection, self._clock(), limit=_AT_ONCE)
         for event in waiting:
-            await self._process(event, STRIPE)
+            failures += await _tried(self._process(event, STRIPE), event_id=event.id)
         for account_id in due:
-            await self._look(account_id)
+            failures += await _tried(self._look(account_id), account_id=account_id)
         async with self._database.write() as connection:
             await stripe_events.forget(connection, before=self._clock() - _REMEMBERED, limit=_AT_ONCE)
+        if failures:
+            raise failures[-1]
 
     async def _process(self, event: StripeEvent, actor: Actor) -> None:
         """What an event asks for, and the mark that it is done; money that goes back is noted together with it."""
@@ -141,12 +144,29 @@ class BillingEvents:
         except NotFound:
             await self._cancel()
 
-    async def _cancel(self) -> None:
-        """End what customers pay for whose account is gone."""
+    async def _cancel(self) -> list[Unavailable]:
+        """End what customers pay for whose account is gone; what fails is tried in the next round."""
         async with self._database.read() as connection:
             pending = await stripe_cancellations.pending(connection, limit=_AT_ONCE)
-        for customer_id in pending:
-            ended = await self._stripe.cancel_all(customer_id)
-            async with self._database.write() as connection:
-                await stripe_cancellations.done(connection, customer_id)
-            log.info("billing.cancelled", subscriptions=ended)
+        failures: list[Unavailable] = []
+        for customer_id, queued_at in pending:
+            failures += await _tried(self._cancel_one(customer_id, queued_at), customer_id=customer_id)
+        return failures
+
+    async def _cancel_one(self, customer_id: str, queued_at: datetime) -> None:
+        ended = await self._stripe.cancel_all(customer_id)
+        async with self._database.write() as connection:
+            await stripe_cancellations.done(connection, customer_id, queued_at=queued_at)
+        log.info("billing.cancelled", subscriptions=ended)
+
+
+async def _tried(item: Awaitable[None], **ids: str) -> list[Unavailable]:
+    """Do one thing of many: a failure is logged, and must not keep the others from being done."""
+    try:
+        await item
+    except Unavailable as error:
+        log.warning("billing.item_waits", reason=type(error).__name__, **ids)
+        return [error]
+    except Exception as error:  # noqa: BLE001  whatever it is, it is tried again in the next round
+        log.error("billing.item_failed", reason=type(error).__name__, **ids)  # noqa: TRY400  its text may hold more
+    return []

@@ -47,9 +47,12 @@ class BillingReconciling:
         after, looked_at = "", 0
         while batch := await self._accounts(after):
             for account_id in batch:
-                _, change = await self._sync.look(account_id)
-                found += [Drift(account_id, change)] if change else []
                 looked_at += 1
+                try:
+                    _, change = await self._sync.look(account_id)
+                except NotFound:  # deleted meanwhile: what it pays for is queued to be cancelled
+                    continue
+                found += [Drift(account_id, change)] if change else []
                 progress(looked_at)
             after = batch[-1]
         await self._events.work_off()

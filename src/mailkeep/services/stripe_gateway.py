@@ -94,15 +94,11 @@ class StripeGateway:
 
     async def cancel_all(self, customer_id: str) -> int:
         """End whatever the customer pays for, at once, and what they may be about to pay; returns how many ended."""
+        async with self._asking() as client:
+            await self._expire_checkouts(client, customer_id)
+        # Listed afterwards: what was paid on a page before it was closed is among them.
         running = [each for each in await self.subscriptions_of(customer_id) if each.status not in ENDED]
-        try:
-            async with self._asking() as client:
-                await self._expire_checkouts(client, customer_id)
-                for each in running:
-                    await client.v1.subscriptions.cancel_async(each.id)
-        except NotFound:
-            return 0
-        return len(running)
+        return sum([await self._cancel(each.id) for each in running])
 
     async def refund(self, charge_id: str) -> MoneyNote:
         """What has been given back of a charge. Raises NotFound."""
@@ -161,6 +157,15 @@ class StripeGateway:
         if not all(0 < len(text) <= _MAX_ID for text in (found.id, found.type)) or len(found.object_id) > _MAX_ID:
             raise SignatureInvalid("signed, and no event of Stripe's")
         return found if is_ours else None
+
+    async def _cancel(self, subscription_id: str) -> bool:
+        """False for one that has ended meanwhile: Stripe says then that it is missing."""
+        try:
+            async with self._asking() as client:
+                await client.v1.subscriptions.cancel_async(subscription_id)
+        except NotFound:
+            return False
+        return True
 
     async def _expire_checkouts(self, client: Any, customer_id: str) -> None:
         page = await client.v1.checkout.sessions.list_async({"customer": customer_id, "status": "open", "limit": PAGE})
