@@ -346,6 +346,37 @@ async def test_a_deleted_account_pays_no_more(
     assert late["status"] == "canceled" == stripe.subscriptions["sub_late"]["status"]
 
 
+async def test_a_customer_who_pays_and_whom_stripe_does_not_know_keeps_the_tier(
+    core: Core, stripe: StripeDouble, alice: Customer, clock: Moving
+) -> None:
+    """As with the key of another account of Stripe's, or of its tests."""
+    subscription = await subscribed(core, stripe, alice)
+    known, stripe.customers = stripe.customers, {}
+    clock.ahead += timedelta(days=31)
+    for call in (core.billing.look, core.billing_reconciling.reconcile):
+        with pytest.raises(PaymentsUnavailable):
+            await call(alice.actor if call == core.billing.look else operator())
+        assert await tier_of(alice) == "paid"
+    stripe.customers = known
+    stripe.end(subscription)
+    await core.billing_events.work_off()
+    assert await tier_of(alice) == "free"
+
+
+async def test_the_grace_does_not_begin_anew_with_the_next_invoice(
+    core: Core, stripe: StripeDouble, alice: Customer, clock: Moving
+) -> None:
+    subscription = await subscribed(core, stripe, alice)
+    clock.ahead += timedelta(days=30)
+    await send(core, stripe.renew(subscription, paid=False))
+    until = (await core.billing.view(alice.actor)).grace_until
+    await send(core, stripe.renew(subscription, paid=False))
+    assert (await core.billing.view(alice.actor)).grace_until == until
+    clock.ahead += timedelta(days=15)
+    await core.billing_events.work_off()
+    assert await tier_of(alice) == "free"
+
+
 async def test_one_failing_item_keeps_no_other_from_being_done(
     core: Core, stripe: StripeDouble, alice: Customer, bob: Customer, clock: Moving
 ) -> None:

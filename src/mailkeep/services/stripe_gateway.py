@@ -74,14 +74,11 @@ class StripeGateway:
         return str(session.url)
 
     async def subscriptions_of(self, customer_id: str) -> list[Subscription]:
-        """All that the customer has and had; none for a customer that Stripe does not know."""
+        """All that the customer has and had. Raises NotFound for one that Stripe does not know."""
         query = {"customer": customer_id, "status": "all", "limit": PAGE, "expand": ["data.latest_invoice"]}
-        try:
-            async with self._asking() as client:
-                page = await client.v1.subscriptions.list_async(query)
-                return [_subscription(each) async for each in page.auto_paging_iter()]
-        except NotFound:
-            return []
+        async with self._asking() as client:
+            page = await client.v1.subscriptions.list_async(query)
+            return [_subscription(each) async for each in page.auto_paging_iter()]
 
     async def all_subscriptions(self) -> AsyncIterator[Subscription]:
         """Those of all customers that were made for an account here and have not ended."""

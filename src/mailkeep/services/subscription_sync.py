@@ -7,6 +7,7 @@ this one was made for. So the end is the same in any order of events.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -17,7 +18,7 @@ from mailkeep.domain.billing import ENDED, PAYING, Kept, Subscription, in_force
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.scope import Actor
 from mailkeep.domain.tier import TierChanged
-from mailkeep.errors import NotFound
+from mailkeep.errors import NotFound, PaymentsUnavailable
 from mailkeep.services.audit import AuditTrail
 from mailkeep.services.stripe_gateway import StripeGateway
 from mailkeep.services.tier_change import TierChange
@@ -70,11 +71,26 @@ class SubscriptionSync:
         if gone:
             await self._queue_cancellation(customer_id)
             raise NotFound("the account is gone")
-        found = await self._stripe.subscriptions_of(customer_id) if customer_id is not None else []
+        found = await self._of(account_id, customer_id) if customer_id is not None else []
         own = [each for each in found if self._is_for(each, account_id)]
         if sum(each.status in PAYING for each in own) > 1:
             log.error("billing.paid_twice", account_id=account_id)
         return await self._keep(account_id, in_force(own), ticket)
+
+    async def _of(self, account_id: str, customer_id: str) -> list[Subscription]:
+        """What Stripe has of a customer. One who pays and whom it does not know is a wrong key, not an end.
+
+        Raises PaymentsUnavailable then.
+        """
+        try:
+            return await self._stripe.subscriptions_of(customer_id)
+        except NotFound as error:
+            async with self._database.read() as connection:
+                kept = (await subscriptions.get(connection, account_id)).subscription
+            if kept is None or kept.status in ENDED:
+                return []
+            log.error("billing.customer_unknown", account_id=account_id)  # noqa: TRY400  the reason is said
+            raise PaymentsUnavailable("Stripe does not know a customer who pays: is the key another's?") from error
 
     def _is_for(self, found: Subscription, account_id: str) -> bool:
         """Stripe may sell the same customer other things: those are none of our business."""
@@ -86,6 +102,7 @@ class SubscriptionSync:
         async with self._database.write() as connection:
             ledger = await accounts.lock_one(connection, account_id)
             before = await subscriptions.get(connection, account_id)
+            found = _past_due_as_before(before.subscription, found)
             if await subscriptions.applied(connection, account_id) > ticket:
                 return before, ""
             kept, tier_changed = await self._applied(connection, ledger, before, found)
@@ -123,10 +140,22 @@ class SubscriptionSync:
     async def _queue_cancellation(self, customer_id: str | None) -> None:
         if customer_id is None:
             return
-        found = await self._stripe.subscriptions_of(customer_id)
+        try:
+            found = await self._stripe.subscriptions_of(customer_id)
+        except NotFound:  # it was queued when the account was deleted
+            return
         if any(each.status not in ENDED for each in found):
             async with self._database.write() as connection:
                 await stripe_cancellations.add(connection, customer_id, now=self._clock())
+
+
+def _past_due_as_before(before: Subscription | None, found: Subscription | None) -> Subscription | None:
+    """The grace begins with the first invoice that is not paid, and not again with each later one."""
+    if before is None or found is None or before.id != found.id:
+        return found
+    if before.past_due_since is None or found.past_due_since is None:
+        return found
+    return replace(found, past_due_since=min(before.past_due_since, found.past_due_since))
 
 
 def _change(before: Kept, after: Kept, tier: TierChanged | None) -> str:
