@@ -28,7 +28,7 @@ MONTHLY: Final = "price_monthly"
 YEARLY: Final = "price_yearly"
 PERIOD: Final = {MONTHLY: timedelta(days=30), YEARLY: timedelta(days=365)}
 CARD_NUMBER: Final = "4000056655665556"
-CVC: Final = "7391"
+CVC: Final = "cvc7391"  # four digits alone are in one MAC of a thousand, which is hexadecimal
 _KEY: Final = re.compile(r"\[(\w*)\]")
 _KNOWN: Final = {
     "POST /v1/customers": {"email", "metadata"},
