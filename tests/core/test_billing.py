@@ -377,6 +377,15 @@ async def test_the_grace_does_not_begin_anew_with_the_next_invoice(
     assert await tier_of(alice) == "free"
 
 
+async def test_whoever_was_given_a_tier_cannot_pay_for_nothing(
+    core: Core, stripe: StripeDouble, alice: Customer
+) -> None:
+    await core.administration.change(operator(), alice.address.account_id, tier="paid")
+    with pytest.raises(AlreadySubscribed):
+        await core.billing.checkout(alice.actor, Interval.MONTHLY)
+    assert stripe.sessions == {}
+
+
 async def test_one_failing_item_keeps_no_other_from_being_done(
     core: Core, stripe: StripeDouble, alice: Customer, bob: Customer, clock: Moving
 ) -> None:

@@ -88,7 +88,7 @@ class BillingOut(Out):
             plan=PlanOut.of(view.tier),
             plans=(PlanOut.of(view.basic), PlanOut.of(view.paid)),
             offers=view.offers,
-            can_subscribe=not view.is_subscribed,
+            can_subscribe=not view.is_subscribed and view.tier.name == view.basic.name,
             has_portal=view.has_customer,
             subscription=None
             if found is None

@@ -79,6 +79,10 @@ class Billing:
         kept, _ = await self._sync.look(account_id)
         if _is_running(kept):
             raise AlreadySubscribed("change it, or cancel it, in the portal")
+        async with self._database.read() as connection:
+            tier = (await accounts.get(connection, account_id)).tier
+        if tier != self._sold.basic_tier:  # an administrator gave it: paying would change nothing
+            raise AlreadySubscribed("the account has another plan than the one that can be left by paying")
         url = await self._stripe.checkout_url(account_id, customer_id, price_id, back_to=self._back_to)
         await self._trail.note(actor, "billing.checkout", detail=f"interval={interval.value}")
         return url
