@@ -82,7 +82,9 @@ def _measure(engine: str, count: int) -> tuple[str, str]:
         outcome = asyncio.run(_run(installation, customers))
         installation.stop()
         left = installation.run_in_core(_left)
-    removed, lock_ms = re.search(r"removed: ([\d,]+).*longest lock (\d+) ms", outcome.said).groups()  # type: ignore[union-attr]
+    said = re.search(r"removed: ([\d,]+).*longest lock (\d+) ms", outcome.said)
+    assert said is not None, outcome.said
+    removed, lock_ms = said.groups()
     number = int(removed.replace(",", ""))
     rate = number / outcome.seconds
     line = f"| {engine} | {number:,} | {outcome.seconds:.0f} | {rate:,.0f} | {outcome.peak_mib:.0f} | {lock_ms} "

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Final
@@ -42,6 +42,7 @@ from mailkeep.storage.retention_tallies import Tally
 from mailkeep.storage.schema import metadata
 from mailkeep.storage.search_blocks import BLOCK
 from mailkeep.storage.upgrade import upgrade_schema
+from services.clocks import Moving
 
 EMAIL: Final = "alice@customer.test"
 ORIGIN: Final = Origin(client_ip="198.51.100.77", user_agent="AliceBrowser/1.0", request_id="alices-request")
@@ -61,16 +62,6 @@ KEPT: Final = {
     "audit_log.resource",
     "audit_log.request_id",
 }
-
-
-class Moving:
-    """A clock that can be set forward."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def __call__(self) -> datetime:
-        return utc_now() + self.ahead
 
 
 @pytest.fixture

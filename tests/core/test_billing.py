@@ -22,7 +22,6 @@ from mailkeep.domain.account import AccountStatus
 from mailkeep.domain.address import AddressStatus
 from mailkeep.domain.audit import ActorKind, AuditQuery
 from mailkeep.domain.billing import Interval
-from mailkeep.domain.clock import utc_now
 from mailkeep.domain.scope import Actor, operator
 from mailkeep.errors import (
     AlreadySubscribed,
@@ -35,6 +34,7 @@ from mailkeep.errors import (
 from mailkeep.settings_loader import load_settings
 from mailkeep.storage import schema, stripe_cancellations
 from mailkeep.storage.upgrade import upgrade_schema
+from services.clocks import Moving
 from services.stripe import (
     CARD_NUMBER,
     CVC,
@@ -51,16 +51,6 @@ from services.stripe import (
 
 NOBODY = Actor(scopes=frozenset())
 GRACE = timedelta(days=14)
-
-
-class Moving:
-    """A clock that can be set forward."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def __call__(self) -> datetime:
-        return utc_now() + self.ahead
 
 
 @pytest.fixture
@@ -377,6 +367,12 @@ async def test_the_grace_does_not_begin_anew_with_the_next_invoice(
     assert await tier_of(alice) == "free"
 
 
+async def test_of_checkouts_begun_at_once_no_two_can_be_paid(core: Core, stripe: StripeDouble, alice: Customer) -> None:
+    await core.billing.checkout(alice.actor, Interval.MONTHLY)
+    await asyncio.gather(*(core.billing.checkout(alice.actor, each) for each in (Interval.MONTHLY, Interval.YEARLY)))
+    assert [each["status"] for each in stripe.sessions.values()].count("open") <= 1
+
+
 async def test_whoever_was_given_a_tier_cannot_pay_for_nothing(
     core: Core, stripe: StripeDouble, alice: Customer
 ) -> None:
@@ -633,3 +629,15 @@ async def test_the_command_reconciles(core: Core, stripe: StripeDouble, alice: C
         "differences: 1",
     ]
     assert await tier_of(alice) == "free"
+
+
+async def test_whom_stripe_does_not_know_is_the_operators_to_mend(
+    core: Core, stripe: StripeDouble, alice: Customer
+) -> None:
+    """A key or a price of another account of Stripe's is no page that is not here."""
+    await core.billing.checkout(alice.actor, Interval.MONTHLY)
+    stripe.customers.clear()
+    with pytest.raises(PaymentsUnavailable):
+        await core.billing.portal(alice.actor)
+    with pytest.raises(PaymentsUnavailable):
+        await core.billing.checkout(alice.actor, Interval.MONTHLY)

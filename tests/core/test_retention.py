@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -24,16 +24,7 @@ from mailkeep.storage import account_rows, schema
 from mailkeep.storage.blobs.files import FileBlobs
 from mailkeep.storage.search_blocks import BLOCK
 from mailkeep.storage.upgrade import upgrade_schema
-
-
-class Moving:
-    """A clock that can be set forward."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def __call__(self) -> datetime:
-        return utc_now() + self.ahead
+from services.clocks import Moving
 
 
 @pytest.fixture

@@ -97,8 +97,8 @@ class House:
 
 
 async def test_the_number_is_the_recount_at_every_step(core: Core, *, full_size: bool) -> None:
-    seed = random.randrange(2**32)  # noqa: S311
-    house = House(core, random.Random(seed))  # noqa: S311
+    seed = random.randrange(2**32)  # noqa: S311  chance that can be had again
+    house = House(core, random.Random(seed))  # noqa: S311  chance that can be had again
     await house.arrive()
     await house.arrive()
     deeds = [house.receive] * 6 + [house.delete_one, house.delete_many, house.delete_address, house.delete_account]

@@ -130,8 +130,8 @@ def test_killed_ten_times_it_ends_in_the_same_state(mailkeep: Mailkeep, tmp_path
         "MAILKEEP_RETENTION__MESSAGES_AT_ONCE": str(AT_ONCE),
         "MAILKEEP_RETENTION__PAUSE_MS": "0",
     }
-    seed = random.randrange(2**32)  # noqa: S311
-    rng = random.Random(seed)  # noqa: S311
+    seed = random.randrange(2**32)  # noqa: S311  chance that can be had again
+    rng = random.Random(seed)  # noqa: S311  chance that can be had again
     with retention_forks(environment, tmp_path / "retention.log") as forks:
         at_work = sum(forks.run_and_kill(rng.uniform(0, 0.12)) for _ in range(DEATHS))
     print(f"seed {seed}: killed at work {at_work} times of {DEATHS}")  # noqa: T201

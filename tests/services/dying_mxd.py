@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-import select
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from mailkeep.services.delivery_batches import DeliveryBatches
 from mailkeep.services.ingest import Delivery
@@ -25,10 +23,7 @@ from mailkeep_cli.main import main
 from mailkeep_mxd.protocol import MailProtocol
 from mailkeep_mxd.replies import Reply
 from mailkeep_mxd.session import MailSession
-from services.daemon import ServiceFailed
-
-TESTS: Final = Path(__file__).parents[1]
-ANSWERED_S: Final = 30
+from services.forking import Forking, forking
 
 
 def die() -> NoReturn:
@@ -91,45 +86,24 @@ POINTS: Final[dict[str, Callable[[], None]]] = {
 class MxdForks:
     """Starts one mxd after the other. The calls block."""
 
-    def __init__(self, asked: IO[str], told: IO[str]) -> None:
-        self._asked = asked
-        self._told = told
+    def __init__(self, forks: Forking) -> None:
+        self._forks = forks
 
     def start(self, point: str = "") -> int:
         """The process id of an mxd that dies at the point; without one, it lives until it is told to stop."""
-        self._asked.write(f"{point}\n")
-        self._asked.flush()
-        return self._number("an mxd that starts")
+        self._forks.ask(point)
+        return self._forks.number("an mxd that starts")
 
     def ended(self) -> int:
         """Wait until the last one has ended: its exit code, or the signal less than zero."""
-        return self._number("an mxd that ends")
-
-    def _number(self, what: str) -> int:
-        """The next line. Raises ServiceFailed when none comes in time."""
-        ready, _, _ = select.select([self._told], [], [], ANSWERED_S)
-        if not ready:
-            raise ServiceFailed(f"waited {ANSWERED_S} s in vain: {what}")
-        return int(self._told.readline())
+        return self._forks.number("an mxd that ends")
 
 
 @contextmanager
 def mxd_forks(environment: Mapping[str, str], log_path: Path) -> Iterator[MxdForks]:
     """All of them run with this environment and print to one log."""
-    with (
-        log_path.open("ab") as log,
-        subprocess.Popen(
-            [sys.executable, "-m", "services.dying_mxd"],
-            env={**environment, "PYTHONPATH": str(TESTS)},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
-        ) as process,
-    ):  # fmt: skip
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield MxdForks(process.stdin, process.stdout)
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
+    with forking("services.dying_mxd", environment, log_path) as forks:
+        yield MxdForks(forks)
 
 
 def fork_when_asked() -> None:

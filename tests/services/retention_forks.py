@@ -8,68 +8,40 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
 
 from mailkeep.bootstrap import open_core
 from mailkeep.config import Log
 from mailkeep.settings_loader import load_settings
 from mailkeep.telemetry import configure_logging
-from services.daemon import ServiceFailed
-
-TESTS: Final = Path(__file__).parents[1]
-ANSWERED_S: Final = 60
+from services.forking import Forking, forking
 
 
 class RetentionForks:
     """Starts one run after the other. The calls block."""
 
-    def __init__(self, asked: IO[str], told: IO[str]) -> None:
-        self._asked = asked
-        self._told = told
+    def __init__(self, forks: Forking) -> None:
+        self._forks = forks
 
     def run_and_kill(self, after_s: float) -> bool:
         """Whether it was still at work `after_s` seconds after it began. Raises ServiceFailed."""
-        self._asked.write("run\n")
-        self._asked.flush()
-        pid = self._number()
+        self._forks.ask("run")
+        pid = self._forks.number("a run that begins")
         time.sleep(after_s)
         os.kill(pid, signal.SIGKILL)  # one that has ended is a zombie until it is waited for, which takes a signal
-        self._asked.write("wait\n")
-        self._asked.flush()
-        return self._number() == -signal.SIGKILL
-
-    def _number(self) -> int:
-        ready, _, _ = select.select([self._told], [], [], ANSWERED_S)
-        line = self._told.readline() if ready else ""
-        if not line:
-            raise ServiceFailed("no run of retention begins, or ends")
-        return int(line)
+        self._forks.ask("wait")
+        return self._forks.number("a run that ends") == -signal.SIGKILL
 
 
 @contextmanager
 def retention_forks(environment: Mapping[str, str], log_path: Path) -> Iterator[RetentionForks]:
-    with (
-        log_path.open("ab") as log,
-        subprocess.Popen(
-            [sys.executable, "-m", "services.retention_forks"],
-            env={**environment, "PYTHONPATH": str(TESTS)},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
-        ) as process,
-    ):  # fmt: skip
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield RetentionForks(process.stdin, process.stdout)
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
+    with forking("services.retention_forks", environment, log_path) as forks:
+        yield RetentionForks(forks)
 
 
 def fork_when_asked() -> None:

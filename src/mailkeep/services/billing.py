@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
+
+import structlog
 
 from mailkeep.config import Settings
 from mailkeep.domain.account import Account
@@ -11,12 +15,22 @@ from mailkeep.domain.billing import ENDED, PAST_DUE, AfterTheEnd, BillingView, I
 from mailkeep.domain.clock import Clock
 from mailkeep.domain.scope import Actor, Scope
 from mailkeep.domain.tier import Tier
-from mailkeep.errors import AlreadySubscribed, BillingOff, InvalidInput, NotAllowed, NotSubscribed
+from mailkeep.errors import (
+    AlreadySubscribed,
+    BillingOff,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotSubscribed,
+    PaymentsUnavailable,
+)
 from mailkeep.services.audit import AuditTrail
 from mailkeep.services.stripe_gateway import StripeGateway
 from mailkeep.services.subscription_sync import SubscriptionSync
 from mailkeep.storage import accounts, addresses, subscriptions, users
 from mailkeep.storage.database import Database
+
+log: Final[structlog.stdlib.BoundLogger] = structlog.get_logger()
 
 PATH: Final = "/billing"  # the customer's page, to which Stripe's pages lead back
 
@@ -81,9 +95,10 @@ class Billing:
             raise AlreadySubscribed("change it, or cancel it, in the portal")
         async with self._database.read() as connection:
             tier = (await accounts.get(connection, account_id)).tier
-        if tier != self._sold.basic_tier:  # an administrator gave it: paying would change nothing
-            raise AlreadySubscribed("the account has another plan than the one that can be left by paying")
-        url = await self._stripe.checkout_url(account_id, customer_id, price_id, back_to=self._back_to)
+        if tier != self._sold.basic_tier:
+            raise AlreadySubscribed("the account was given a plan: paying would change nothing")
+        with _known_to_stripe(account_id):
+            url = await self._stripe.checkout_url(account_id, customer_id, price_id, back_to=self._back_to)
         await self._trail.note(actor, "billing.checkout", detail=f"interval={interval.value}")
         return url
 
@@ -97,7 +112,8 @@ class Billing:
             customer_id = await accounts.customer_id(connection, account_id)
         if customer_id is None:
             raise NotSubscribed("there is nothing to manage")
-        url = await self._stripe.portal_url(customer_id, back_to=self._back_to)
+        with _known_to_stripe(account_id):
+            url = await self._stripe.portal_url(customer_id, back_to=self._back_to)
         await self._trail.note(actor, "billing.portal")
         return url
 
@@ -159,3 +175,13 @@ class Billing:
 
 def _is_running(kept: Kept) -> bool:
     return kept.subscription is not None and kept.subscription.status not in ENDED | {"incomplete"}
+
+
+@contextmanager
+def _known_to_stripe(account_id: str) -> Iterator[None]:
+    """What Stripe does not know (a wrong key or price) is the operator's to mend, and nothing that is not here."""
+    try:
+        yield
+    except NotFound as error:
+        log.error("billing.customer_or_price_unknown", account_id=account_id, reason=type(error).__name__)  # noqa: TRY400  said
+        raise PaymentsUnavailable("Stripe does not know the customer or the price") from error

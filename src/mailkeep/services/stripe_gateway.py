@@ -49,9 +49,11 @@ class StripeGateway:
         return str(customer.id)
 
     async def checkout_url(self, account_id: str, customer_id: str, price_id: str, *, back_to: str) -> str:
-        """Where the customer pays. What was open of that before is closed, so that nobody pays twice."""
+        """Where the customer pays. Every other page is closed, also one begun meanwhile, so that nobody pays twice.
+
+        Raises NotFound for a customer or a price that Stripe does not know.
+        """
         async with self._asking() as client:
-            await self._expire_checkouts(client, customer_id)
             session = await client.v1.checkout.sessions.create_async(
                 {
                     "mode": "subscription",
@@ -63,10 +65,11 @@ class StripeGateway:
                     "cancel_url": back_to,
                 }
             )
+            await self._expire_checkouts(client, customer_id, but=session.id)
         return str(session.url)
 
     async def portal_url(self, customer_id: str, *, back_to: str) -> str:
-        """Where the customer changes card and plan, sees invoices, and cancels."""
+        """Where the customer changes card and plan, sees invoices, and cancels. Raises NotFound."""
         async with self._asking() as client:
             session = await client.v1.billing_portal.sessions.create_async(
                 {"customer": customer_id, "return_url": back_to}
@@ -164,9 +167,9 @@ class StripeGateway:
             return False
         return True
 
-    async def _expire_checkouts(self, client: Any, customer_id: str) -> None:
+    async def _expire_checkouts(self, client: Any, customer_id: str, *, but: str = "") -> None:
         page = await client.v1.checkout.sessions.list_async({"customer": customer_id, "status": "open", "limit": PAGE})
-        for session in page.data:
+        for session in (each for each in page.data if each.id != but):
             await client.v1.checkout.sessions.expire_async(session.id)
 
     async def _open(self) -> Any:
