@@ -207,3 +207,13 @@ async def test_pages_are_sent_in_gzip_and_answers_to_forms_are_not(ada: Visitor)
     form = await ada.post("/addresses", {"local_part": "a b"}, headers=wrong)
     assert form.status == 422
     assert "Content-Encoding" not in form.headers
+
+
+async def test_all_of_an_older_page_leaves_what_came_since_a_newer_one_was_shown(ada: Visitor) -> None:
+    await receive_all(ada, 4)
+    shown = await ada.get("/inbox")
+    assert shown.value_of("newest") == "4"
+    await ada.receive(plain_mail("Seen by nobody"))
+    older = await ada.get("/inbox?before=4")
+    await change(ada, "delete", newest=older.value_of("newest"), all="1")
+    assert subjects(await ada.get("/inbox")) == ["Seen by nobody", "Number 3"]

@@ -92,6 +92,13 @@ class MailList:
     infected: Collection[str]
 
     @property
+    def selectable_seq(self) -> int:
+        """The seq up to which "all" is meant: on an older page not what has come since a newer one was shown."""
+        if self.filter.before is None:
+            return self.newest_seq
+        return self.messages[0].seq if self.messages else 0
+
+    @property
     def is_live(self) -> bool:
         """New mail belongs to the first page only."""
         return self.filter.before is None and self.filter.error is None
