@@ -16,6 +16,7 @@ from typing import Final
 
 POLL_S: Final = 0.02
 PORTS: Final = range(20_000, 32_000)
+_given: Final[set[int]] = set()
 LOG_TAIL_CHARACTERS: Final = 6_000
 
 
@@ -49,15 +50,18 @@ def free_port() -> int:
     """A TCP port of the loopback interface that nobody listens on.
 
     Below the range that the kernel gives to clients: otherwise a client could hold the port when a killed server
-    wants it back, or, while nobody listens, be connected to itself. Each worker of pytest-xdist has ports of its own,
-    since a port is free until the server that it is for has started.
+    wants it back, or, while nobody listens, be connected to itself. A port is free until the server that it is for
+    has started: so each worker of pytest-xdist has ports of its own, and gives none of them twice.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     own = PORTS[worker :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
     for port in random.sample(own, len(own)):
+        if port in _given:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
     raise ServiceFailed(f"no free port in {PORTS}")
 
